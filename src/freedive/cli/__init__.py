@@ -1,0 +1,1 @@
+"""The terminal's face. It knows the catalog, never a single topic."""

@@ -1,0 +1,98 @@
+"""The flags of ``freedive train SYSTEM``: made from the signatures of model, data and trainer."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, get_type_hints
+
+import docstring_parser
+import tyro
+
+from freedive.catalog import System
+from freedive.core.data import DataModule
+from freedive.core.hyperparameters import bounds_of
+from freedive.core.trainer import Trainer
+
+NOT_FLAGS = ("callbacks", "run", "progress", "folder")  # what a command line cannot say
+
+
+@dataclass
+class Choice:
+    """What decides which other flags there are."""
+
+    system: Annotated[str, tyro.conf.Positional] = ""
+    """Name of the system; `freedive list` shows all."""
+    impl: Literal["scratch", "concise"] | None = None
+    """Written from tensors up, or with torch.nn; concise where there is a choice."""
+    preset: str | None = None
+    """Settings by name; `freedive show SYSTEM` shows them."""
+    data: str = "auto"
+    """auto, a data set's name (`freedive data list`), or a folder of your own images."""
+
+
+@dataclass
+class Output:
+    """Where the run goes and what is printed."""
+
+    runs_dir: str = "runs"
+    """Folder of all runs."""
+    name: str | None = None
+    """Name of this run; the time of its start if left out."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """End standard output with one JSON object."""
+
+
+def train_form(system: System, choice: Choice, data: type[DataModule]) -> type:
+    """A dataclass with every flag of a system, in groups; defaults are the preset's."""
+    preset = dict(system.preset(choice.preset))
+    from_data = set(system.data().model_arguments())
+    model_class = system.model(choice.impl)
+    groups = {
+        "model": arguments(model_class, preset, from_data),
+        "data_set": arguments(data, preset, set()),
+        "trainer": arguments(Trainer, {"seed": 0, **system.trainer, **preset}, set()),
+    }
+    fields: list[Any] = [(f.name, f.type, f) for f in dataclasses.fields(Choice)]
+    taken = {name for name, *_ in fields}
+    for group, members in groups.items():
+        own = [member for member in members if member[0] not in taken]
+        taken |= {name for name, *_ in own}
+        kind = dataclasses.make_dataclass(group.title().replace("_", " "), own)
+        fields.append((group, kind, dataclasses.field(default_factory=kind)))
+    fields.append(("output", Output, dataclasses.field(default_factory=Output)))
+    copied = [(name, kind, _copy(field)) for name, kind, field in fields]
+    return dataclasses.make_dataclass(f"train_{system.id.replace('-', '_')}", copied)
+
+
+def arguments(
+    kind: Callable[..., Any], changed: Mapping[str, Any], from_data: set[str]
+) -> list[tuple[str, Any, Any]]:
+    """A constructor's arguments as dataclass fields: name, type with help, default."""
+    init = kind.__init__ if inspect.isclass(kind) else kind
+    hints = get_type_hints(init, include_extras=True)
+    told = {p.arg_name: p.description for p in docstring_parser.parse(kind.__doc__ or "").params}
+    bounds = bounds_of(init)
+    fields = []
+    for parameter in inspect.signature(kind).parameters.values():
+        name = parameter.name
+        if name in NOT_FLAGS or name not in hints:
+            continue
+        help_text = " ".join((told.get(name) or "").split()).rstrip(".")
+        if name in bounds:
+            help_text += f" ({bounds[name]})"
+        hint, default = hints[name], changed.get(name, parameter.default)
+        if name in from_data:
+            hint, default, help_text = hint | None, None, f"{help_text} (known from the data)"
+        marked: Any = Annotated[hint, tyro.conf.arg(help=help_text.replace("%", "%%"))]
+        fields.append((name, marked, dataclasses.field(default=default)))
+    return fields
+
+
+def _copy(field: Any) -> Any:
+    """A field that may stand in another dataclass."""
+    if field.default_factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=field.default_factory)
+    return dataclasses.field(default=field.default)

@@ -1,0 +1,232 @@
+"""``freedive list``, ``show``, ``runs`` and ``plot``: they change nothing."""
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from freedive import catalog
+from freedive.catalog import System
+from freedive.cli.parsing import parse
+from freedive.cli.screen import print_curves, print_json, print_layers, print_table, seconds_text
+from freedive.core.board import ProgressBoard
+from freedive.core.errors import FreediveError, unknown
+from freedive.runs import Run, all_runs, find_run
+
+
+@dataclass
+class List:
+    """What is to be listed."""
+
+    topic: Annotated[str | None, tyro.conf.Positional] = None
+    """Only what stands in this room."""
+    json: bool = False
+    """One JSON object instead of a table."""
+
+
+def list_systems(args: list[str]) -> int:
+    """What can be run."""
+    asked = parse(List, args, "freedive list", "The systems of the book, in its order.")
+    found = catalog.systems()
+    topics = {s.topic for s in found}
+    if asked.topic is not None:
+        if asked.topic.replace("-", "_") not in topics:
+            raise unknown("topic", asked.topic, topics)
+        found = [s for s in found if s.topic == asked.topic.replace("-", "_")]
+    rows = [
+        {
+            "system": s.id,
+            "section": s.section,
+            "topic": s.topic,
+            "forms": sorted(s.forms),
+            "presets": list(s.presets),
+            "data": s.data.name,
+            "what": s.title,
+        }
+        for s in found
+    ]
+    if asked.json:
+        print_json({"systems": rows})
+        return 0
+    print_table(
+        ("system", "section", "written", "presets", "data", "what"),
+        [
+            (r["system"], r["section"], ", ".join(r["forms"]), ", ".join(r["presets"]), r["data"],
+             r["what"])
+            for r in rows
+        ],
+    )  # fmt: skip
+    print("freedive train SYSTEM trains one, freedive show SYSTEM tells more")
+    return 0
+
+
+@dataclass
+class Show:
+    """What is to be shown of a system."""
+
+    system: Annotated[str, tyro.conf.Positional]
+    """Name of the system."""
+    impl: str | None = None
+    """scratch or concise."""
+    source: bool = False
+    """Print the program itself."""
+    json: bool = False
+    """One JSON object instead of text."""
+
+
+def show(args: list[str]) -> int:
+    """One system: settings, layers, claims; or its source."""
+    asked = parse(Show, args, "freedive show", "A system: settings, layers, claims, source.")
+    system = catalog.find_system(asked.system)
+    if asked.impl not in (None, "scratch", "concise"):
+        raise unknown("form", str(asked.impl), ["scratch", "concise"])
+    model_class = system.model(asked.impl)  # type: ignore[arg-type]
+    if asked.source:
+        print(inspect.getsource(inspect.getmodule(model_class) or model_class), end="")
+        return 0
+    from freedive.insight.summary import summary
+
+    model, shape = model_class(), example_shape(system)
+    found = summary(model, shape)
+    claims = [c for c in catalog.claims() if c.topic == system.topic]
+    if asked.json:
+        layers = [vars(layer) for layer in found.layers]
+        print_json(
+            {
+                "system": system.id,
+                "section": system.section,
+                "what": system.title,
+                "forms": {f: m.__qualname__ for f, m in system.forms.items()},
+                "settings": {**model.hparams, **system.trainer},
+                "presets": system.presets,
+                "data": system.data.name,
+                "layers": layers,
+                "parameters": found.parameters,
+                "claims": [c.statement for c in claims],
+            }
+        )
+        return 0
+    print(f"{system.id} · section {system.section} · {' and '.join(sorted(system.forms))}")
+    print(f"{inspect.cleandoc(model_class.__doc__ or '')}\n")
+    settings = {**model.hparams, **system.trainer}
+    print("settings: " + ", ".join(f"{k} {v}" for k, v in settings.items()))
+    for name, changes in system.presets.items():
+        print(
+            f"preset {name}: " + (", ".join(f"{k} {v}" for k, v in changes.items()) or "as above")
+        )
+    print_layers(model, shape)
+    print(f"{len(claims)} claims in its room: freedive verify {system.topic}")
+    print(f"its program: freedive show {system.id} --source")
+    return 0
+
+
+def example_shape(system: System) -> tuple[int, ...]:
+    """The shape of one input of a system's data, as a batch of one."""
+    data: Any = system.data()
+    if hasattr(data, "image_shape"):
+        return (1, *data.image_shape)
+    return (1, data.model_arguments()["num_inputs"])
+
+
+@dataclass
+class Runs:
+    """Which runs are to be listed."""
+
+    system: Annotated[str | None, tyro.conf.Positional] = None
+    """Only the runs of this system."""
+    runs_dir: str = "runs"
+    """Folder of all runs."""
+    json: bool = False
+    """One JSON object instead of a table."""
+
+
+def list_runs(args: list[str]) -> int:
+    """The runs so far."""
+    asked = parse(Runs, args, "freedive runs", "The runs so far, the latest last.")
+    rows = []
+    for run in all_runs(Path(asked.runs_dir)):
+        try:
+            rows.append(_run_row(run))
+        except FreediveError as error:  # one damaged record hides none of the others
+            rows.append({"run": str(run.folder), "status": f"unreadable: {error}"})
+    if asked.system:
+        rows = [r for r in rows if r.get("system") == asked.system]
+    if asked.json:
+        print_json({"runs": rows})
+        return 0
+    if not rows:
+        print(f"no runs in {asked.runs_dir} yet: freedive train lenet makes one")
+        return 0
+    columns = ("run", "status", "data", "epochs", "best", "seconds")
+    print_table(columns, [[r.get(c, "") for c in columns] for r in rows])
+    return 0
+
+
+def _run_row(run: Run) -> dict[str, Any]:
+    record, history = run.record, run.history
+    best = history.best()
+    return {
+        "run": str(run.folder),
+        "system": record["system"],
+        "impl": record.get("form"),
+        "status": run.status,
+        "data": record.get("data"),
+        "epochs": len(history),
+        "best": f"{history.monitored} {best[history.monitored]:.4f}" if best else "",
+        "seconds": seconds_text(record["seconds"]) if "seconds" in record else "",
+        "started": record.get("started"),
+        "metrics": {k: v for k, v in history.last.items() if k != "epoch"},
+    }
+
+
+@dataclass
+class Plot:
+    """Which curves are to be drawn."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Folders or names of runs."""
+    metric: str | None = None
+    """Only this metric, such as val_acc."""
+    out: Path | None = None
+    """Write a figure here (.svg, .png, .pdf) instead of drawing in the terminal."""
+    runs_dir: str = "runs"
+    """Folder of all runs."""
+
+
+def plot(args: list[str]) -> int:
+    """The curves of runs, in one picture."""
+    asked = parse(Plot, args, "freedive plot", "The curves of one run or several.")
+    if not asked.runs:
+        raise FreediveError("plot wants at least one run: freedive runs lists them")
+    runs = [find_run(name, Path(asked.runs_dir)) for name in asked.runs]
+    board = curves_of(runs, asked.metric)
+    if asked.out is not None:
+        board.save(asked.out)
+        print(f"written: {asked.out}")
+        return 0
+    print_curves(board)
+    for run in runs:
+        best = run.history.best()
+        print(f"{run.folder}: best epoch {best.get('epoch', '–')}: {best}")
+        print(f"figure: {run.folder / 'curves.svg'}")
+    return 0
+
+
+def curves_of(runs: list[Run], metric: str | None = None) -> ProgressBoard:
+    """The epoch means of several runs on one board."""
+    board = ProgressBoard(xlabel="epoch", display=False)
+    known: set[str] = set()
+    for run in runs:
+        for row in run.history:
+            known |= {k for k in row if k not in ("epoch", "seconds")}
+            for name in known & set(row):
+                label = name if len(runs) == 1 else f"{run.folder.name} {name}"
+                if metric in (None, name):
+                    board.draw(row["epoch"], row[name], label)
+    if metric is not None and metric not in known:
+        raise unknown("metric of these runs", metric, known)
+    if not board.series:
+        raise FreediveError(f"{runs[0].folder} has no finished epoch yet: nothing to draw")
+    return board

@@ -1,0 +1,91 @@
+"""What commands print: tables for people, one object for programs."""
+
+import json
+import math
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch import nn
+
+
+def print_json(value: Any) -> None:
+    """One object on one line; what JSON cannot say (NaN, infinity) becomes null."""
+    print(json.dumps(_sayable(value), ensure_ascii=False, allow_nan=False, default=str), flush=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """A table as wide as the terminal; plain characters where there is none."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    width = shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 110
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    body = [[_cell(value) for value in row] for row in rows]
+    for i, column in enumerate(columns):
+        numeric = all(isinstance(row[i], (int, float)) for row in rows) if rows else False
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in body:
+        table.add_row(*row)
+    Console(width=width, highlight=False, markup=False).print(table)
+
+
+def print_layers(model: nn.Module, input_shape: Sequence[int]) -> None:
+    """A model's layers with their shapes and parameters."""
+    from freedive.insight.summary import summary
+
+    found = summary(model, input_shape)
+    rows = [
+        (layer.path or "·", layer.kind, shape_text(layer.output_shape), f"{layer.parameters:,}")
+        for layer in found.layers
+    ]
+    rows.append(("total", "", "", f"{found.parameters:,}"))
+    print_table(("layer", "kind", "output", "parameters"), rows)
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as people write it: 1×6×28×28."""
+    return "×".join(map(str, shape))
+
+
+def print_curves(board: Any) -> None:
+    """Curves, where there is a terminal to draw them in."""
+    if sys.stdout.isatty() and board.series:
+        width, height = shutil.get_terminal_size((80, 24))
+        print(board.text(min(width, 100), min(max(height // 2, 10), 18)))
+
+
+def metrics_text(row: dict[str, Any]) -> str:
+    """An epoch's numbers in words."""
+    numbers = (
+        f"{name} {value:.4f}"
+        for name, value in row.items()
+        if isinstance(value, float) and name != "seconds"
+    )
+    return ", ".join(numbers)
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration as people say it."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(k): _sayable(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_sayable(v) for v in value]
+    return value

@@ -1,0 +1,212 @@
+"""``freedive train`` and ``freedive resume``."""
+
+import contextlib
+import dataclasses
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from freedive.catalog import find_system
+from freedive.cli.forms import Choice, Output, train_form
+from freedive.cli.parsing import parse, parse_known
+from freedive.cli.screen import (
+    metrics_text,
+    print_curves,
+    print_json,
+    print_layers,
+    seconds_text,
+)
+from freedive.core.data import DataModule
+from freedive.core.device import describe_device
+from freedive.core.errors import FreediveError, UsageError
+from freedive.core.history import History
+from freedive.core.module import Module
+from freedive.core.trainer import Trainer
+from freedive.experiment import Experiment, choose_data, data_class
+from freedive.runs import Run, find_run, fresh_record
+
+PROG = "freedive train"
+
+
+def train(args: list[str]) -> int:
+    """Train a system in a run folder of its own."""
+    choice, _ = parse_known(Choice, args, PROG, add_help=False)
+    asks_help = bool({"-h", "--help"} & set(args))
+    if not choice.system or choice.system.startswith("-"):
+        if asks_help:
+            parse(Choice, ["--help"], f"{PROG} SYSTEM", f"Also: {PROG} SYSTEM --help.")
+        raise UsageError("train wants the name of a system: freedive list shows all")
+    system = find_system(choice.system)
+    system.preset(choice.preset)  # an unknown one is refused before data are looked for
+    system.model(choice.impl)
+    if asks_help:
+        name, origin = (system.data.name if choice.data == "auto" else choice.data), ""
+    else:
+        name, origin = choose_data(system, choice.data)
+    form = train_form(system, choice, data_class(name))
+    asked: Any = parse(form, args, f"{PROG} {system.id}", system.title)
+    experiment = Experiment(
+        system=system.id,
+        form=choice.impl or ("concise" if "concise" in system.forms else "scratch"),
+        data=name,
+        preset=choice.preset,
+        model=dataclasses.asdict(asked.model),
+        data_arguments=dataclasses.asdict(asked.data_set),
+        trainer=dataclasses.asdict(asked.trainer),
+    )
+    return begin(experiment, asked.output, origin)
+
+
+def begin(experiment: Experiment, output: Output, origin: str) -> int:
+    """Build everything, and only then make the run's folder."""
+    data = experiment.build_data()
+    model = experiment.build_model(data)
+    trainer = experiment.build_trainer(progress=not output.quiet)
+    data.train_dataloader()  # damaged files are found before there is a run
+    record = {
+        **fresh_record(),
+        **experiment.to_json(),
+        "data_origin": origin,
+        "synthetic": data.synthetic,
+        "data_fingerprint": data.fingerprint(),
+        "device": describe_device(trainer.device),
+        "seed": experiment.seed,
+    }
+    run = Run.create(Path(output.runs_dir), experiment.system, output.name, record)
+    return carry_out(run, model, data, trainer, output)
+
+
+@dataclass
+class Resume:
+    """What may be changed when a run goes on."""
+
+    run: Annotated[str, tyro.conf.Positional]
+    """Folder of the run, or its name below the runs' folder."""
+    max_epochs: int | None = None
+    """Train up to this epoch instead."""
+    runs_dir: str = "runs"
+    """Folder of all runs."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """End standard output with one JSON object."""
+
+
+def resume(args: list[str]) -> int:
+    """Go on with a run where it was stopped or killed."""
+    asked = parse(Resume, args, "freedive resume", "Go on with a run that was stopped or killed.")
+    run = find_run(asked.run, Path(asked.runs_dir))
+    if run.status == "running" and run.record.get("pid") != os.getpid():
+        raise FreediveError(f"{run.folder} is running (process {run.record['pid']}): wait for it")
+    experiment = Experiment.from_json(run.record)
+    if asked.max_epochs is not None:
+        experiment.trainer["max_epochs"] = asked.max_epochs
+    data = experiment.build_data()
+    if data.fingerprint() != run.record["data_fingerprint"]:
+        raise FreediveError(
+            f"the data {experiment.data} are not those that {run.folder} began with: "
+            "give it the same files"
+        )
+    model = experiment.build_model(data)
+    trainer = experiment.build_trainer(progress=not asked.quiet)
+    run.update(status="running", pid=os.getpid(), trainer=experiment.trainer)
+    output = Output(asked.runs_dir, run.folder.name, asked.quiet, asked.json)
+    return carry_out(run, model, data, trainer, output)
+
+
+def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, output: Output) -> int:
+    """Train, write what is to be looked at, and say how it went."""
+    record = run.record
+    if not output.quiet:
+        print(headline(record, trainer))
+        print_layers(model, input_shape(data))
+    began = time.perf_counter() - record.get("seconds", 0.0)
+    trainer.run = run.folder
+    try:
+        history = trainer.fit(model, data, resume=True)
+    except KeyboardInterrupt:
+        run.update(status="interrupted")
+        raise FreediveError(
+            f"stopped at once: go on from the last checkpoint with  freedive resume {run.folder}"
+        ) from None
+    except BaseException:
+        with contextlib.suppress(FreediveError):  # the first error is the one to tell
+            run.update(status=trainer.history.status)
+        raise
+    seconds = time.perf_counter() - began
+    model.load_state_dict(run.weights("best"))
+    notes = model.write_samples(data, run.folder / "samples")
+    result = summarize(run, history, seconds)
+    run.update(**{k: result[k] for k in ("status", "metrics", "best", "epochs", "seconds")})
+    if not output.quiet:
+        print_curves(model.board)
+        print_summary(run, history, seconds, notes, trainer)
+    if output.json:
+        print_json(result)
+    if history.status == "interrupted":
+        raise FreediveError(
+            f"interrupted in epoch {trainer.epoch + 1} of {trainer.max_epochs}, all is saved: "
+            f"go on with  freedive resume {run.folder}"
+        )
+    return 0
+
+
+def input_shape(data: DataModule) -> tuple[int, ...]:
+    """The shape of a batch of one example."""
+    batch = next(iter(data.get_dataloader(train=False) or ()))
+    return (1, *batch[0].shape[1:])
+
+
+def headline(record: dict[str, Any], trainer: Trainer) -> str:
+    """System, data, device and settings in one line."""
+    preset = f", {record['preset']}" if record["preset"] else ""
+    origin = f": {record['data_origin']}" if record["data_origin"] else ""
+    label = f" (synthetic{origin})" if record["synthetic"] else origin.replace(": ", ", ")
+    settings = {**record["model"], **record["data_arguments"]}
+    chosen = (f"{k} {settings[k]}" for k in ("batch_size", "lr", "num_hiddens") if k in settings)
+    parts = [
+        f"{record['system']} ({record['form']}{preset}) on {record['data']}{label}",
+        describe_device(trainer.device),
+        f"{trainer.max_epochs} epochs",
+        *chosen,
+        f"seed {record['seed']}",
+    ]
+    return " · ".join(parts)
+
+
+def summarize(run: Run, history: History, seconds: float) -> dict[str, Any]:
+    """What a program wants to know of a run that has ended."""
+    record = run.record
+    return {
+        "run": str(run.folder),
+        "system": record["system"],
+        "impl": record["form"],
+        "data": record["data"],
+        "synthetic": record["synthetic"],
+        "status": history.status,
+        "metrics": {k: v for k, v in history.last.items() if k != "epoch"},
+        "best": history.best(),
+        "epochs": len(history),
+        "seconds": round(seconds, 3),
+    }
+
+
+def print_summary(
+    run: Run, history: History, seconds: float, notes: list[str], trainer: Trainer
+) -> None:
+    """How it went, where it is kept, what one may do next."""
+    best = history.best()
+    print(f"{history.status}: {len(history)} epochs in {seconds_text(seconds)}")
+    if best:
+        metrics = {k: v for k, v in best.items() if k.startswith("val_")} or best
+        print(f"best epoch {best['epoch']}: {metrics_text(metrics)}")
+    for note in notes:
+        print(note)
+    samples = sorted(f"samples/{p.name}" for p in (run.folder / "samples").glob("*"))
+    print(f"kept in {run.folder}: {', '.join(['curves.svg', 'metrics.jsonl', *samples])}")
+    print(f"next: freedive evaluate {run.folder} · freedive plot {run.folder}", end="")
+    print(f" · freedive show {run.record['system']}")

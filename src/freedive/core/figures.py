@@ -1,0 +1,88 @@
+"""Pictures of numbers: curves, a gallery, a confusion matrix. They need no display."""
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LINES = ("-", "--", "-.", ":")
+
+
+def curves_figure(
+    series: dict[str, list[tuple[float, float]]],
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    xlim: tuple[float, float] | None = None,
+    ylim: tuple[float, float] | None = None,
+    xscale: str = "linear",
+    yscale: str = "linear",
+) -> "Figure":
+    """One line a series, any number of them."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for i, (label, points) in enumerate(series.items()):
+        xs, ys = zip(*points, strict=True) if points else ((), ())
+        marker = "o" if len(points) < 2 else None
+        axes.plot(xs, ys, linestyle=LINES[i % 4], color=f"C{i % 10}", marker=marker, label=label)
+    axes.set(xlabel=xlabel or "", ylabel=ylabel or "", xscale=xscale, yscale=yscale)
+    axes.set(xlim=xlim, ylim=ylim)
+    axes.grid(alpha=0.3)
+    if series:
+        axes.legend()
+    return figure
+
+
+def gallery_figure(
+    images: Float[Tensor, "n channels height width"], titles: Sequence[str], ncols: int = 8
+) -> "Figure":
+    """Images in a grid, each under its title."""
+    from matplotlib.figure import Figure
+
+    nrows = max(1, -(-len(images) // ncols))
+    figure = Figure(figsize=(1.5 * ncols, 1.9 * nrows), layout="constrained")
+    for i, axes in enumerate(figure.subplots(nrows, ncols, squeeze=False).flat):
+        axes.axis("off")
+        if i < len(images):
+            axes.imshow(images[i].float().clamp(0, 1).permute(1, 2, 0).cpu(), cmap="gray")
+            axes.set_title(titles[i], fontsize=9)
+    return figure
+
+
+def confusion_figure(
+    matrix: Int[Tensor, "classes classes"], class_names: Sequence[str]
+) -> "Figure":
+    """A confusion matrix with its counts; rows are true classes, shaded by their share."""
+    from matplotlib.figure import Figure
+
+    n = len(class_names)
+    shares = matrix / matrix.sum(dim=1, keepdim=True).clamp(min=1)
+    figure = Figure(figsize=(1.5 + 0.6 * n, 1.2 + 0.6 * n), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(shares.cpu(), cmap="Blues", vmin=0, vmax=1)
+    for i in range(n):
+        for j in range(n):
+            colour = "white" if shares[i, j] > 0.5 else "black"
+            count = int(matrix[i, j])
+            axes.text(j, i, str(count) if count else "·", ha="center", va="center", color=colour)
+    axes.set_xticks(range(n), class_names, rotation=45, ha="right")
+    axes.set_yticks(range(n), class_names)
+    axes.set(xlabel="predicted", ylabel="true")
+    return figure
+
+
+def figure_bytes(figure: "Figure", format: str = "svg") -> bytes:
+    """A figure as the content of a file: equal figures give equal bytes."""
+    import matplotlib
+
+    content = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "freedive"}):
+        metadata = {"Date": None} if format == "svg" else None
+        figure.savefig(content, format=format, dpi=120, metadata=metadata)
+    return content.getvalue()

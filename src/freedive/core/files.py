@@ -1,0 +1,55 @@
+"""Files that are written whole or not at all."""
+
+import errno
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from freedive.core.errors import FreediveError
+
+
+class StorageError(FreediveError):
+    """A folder that cannot be written to."""
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Put ``content`` at ``path`` in one move: a reader sees the old file or the new, never a part.
+
+    Raises:
+        StorageError: the disk is full or read-only; what was there before is untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """`write_whole` for anything that JSON can say."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """An operating system's refusal in one line, with the way out."""
+    reasons = {
+        errno.ENOSPC: "the disk is full: free some space",
+        errno.EDQUOT: "the disk quota is used up: free some space",
+        errno.EROFS: "the disk is read-only",
+        errno.EACCES: "it may not be written to",
+        errno.ENOTDIR: "a part of the path is a file",
+    }
+    reason = reasons.get(error.errno or 0, error.strerror or str(error))
+    return StorageError(f"cannot write {path}: {reason}, or choose another folder (--runs-dir)")

@@ -1,0 +1,95 @@
+"""Arguments that become attributes, and that are checked at the door (section 3.2.1)."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+from freedive.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The numbers that an argument may take; stands in its annotation."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False  # the lower bound itself is excluded
+    whole: bool = False
+
+    def __contains__(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False
+        if not math.isfinite(value) or (self.whole and value != int(value)):
+            return False
+        return self.low < value <= self.high if self.above else self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        kind = "whole number" if self.whole else "number"
+        if math.isfinite(self.high):
+            start = "above" if self.above else "from"
+            return f"a {kind} {start} {self.low:g} to {self.high:g}"
+        return f"a {kind} {'above' if self.above else 'of at least'} {self.low:g}"
+
+
+Count = Annotated[int, Bounds(1, whole=True)]
+Whole = Annotated[int, Bounds(0, whole=True)]
+Positive = Annotated[float, Bounds(0, above=True)]
+NonNegative = Annotated[float, Bounds(0)]
+Probability = Annotated[float, Bounds(0, 1)]
+
+
+@cache
+def bounds_of(function: Callable[..., Any]) -> dict[str, Bounds]:
+    """The bounds written in a signature: argument name to bounds."""
+    hints = get_type_hints(function, include_extras=True)
+    return {
+        name: mark
+        for name, hint in hints.items()
+        for part in (hint, *getattr(hint, "__args__", ()))  # also inside Optional
+        for mark in getattr(part, "__metadata__", ())
+        if isinstance(mark, Bounds)
+    }
+
+
+def check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
+    """Raise `UsageError` for the first argument that lies outside its declared bounds."""
+    for name, bounds in bounds_of(function).items():
+        value = arguments.get(name)
+        if value is not None and value not in bounds:
+            raise UsageError(f"{name} wants {bounds}, got {value!r}")
+
+
+class HyperParameters:
+    """Base of all classes whose constructor arguments are settings."""
+
+    hparams: dict[str, Any]
+
+    if TYPE_CHECKING:  # the attributes that save_hyperparameters makes
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def save_hyperparameters(self, ignore: Iterable[str] = ()) -> None:
+        """Make every argument of the calling ``__init__`` an attribute, and keep them in `hparams`.
+
+        Called at each level of an inheritance chain, each level adds its own. An argument
+        annotated with `Bounds` (`Count`, `Positive`, …) is checked first.
+
+        Raises:
+            UsageError: an argument lies outside its bounds.
+        """
+        frame = inspect.currentframe()
+        assert frame is not None
+        assert frame.f_back is not None
+        caller = frame.f_back
+        names, _, _, values = inspect.getargvalues(caller)
+        given = {n: values[n] for n in names[1:] if n not in set(ignore) and not n.startswith("_")}
+        for owner in type(self).__mro__:
+            init = vars(owner).get("__init__")
+            if init is not None and getattr(init, "__code__", None) is caller.f_code:
+                check_arguments(init, given)
+        self.hparams = {**getattr(self, "hparams", {}), **given}
+        for name, value in given.items():
+            setattr(self, name, value)

@@ -1,0 +1,219 @@
+"""Where the files of a data set come from: the user's folder, the cache, or the network."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pooch
+
+from freedive.core.errors import DataError
+from freedive.data.fetch import fetch, unpacked
+
+Source = Literal["given", "cached", "download"]
+
+
+def cache_dir() -> Path:
+    """The one folder of this user for fetched and made data: FREEDIVE_CACHE, or the system's."""
+    asked = os.environ.get("FREEDIVE_CACHE")
+    if not asked:
+        return Path(pooch.os_cache("freedive"))
+    folder = Path(asked).expanduser()
+    if not folder.is_absolute():
+        raise DataError(
+            f"FREEDIVE_CACHE wants an absolute path, got {asked!r}: "
+            "a relative one would be another folder wherever one stands"
+        )
+    return folder
+
+
+def given_root() -> Path | None:
+    """The folder that FREEDIVE_DATA names; None where it is not set.
+
+    Raises:
+        DataError: where it is set but is no folder with something in it.
+    """
+    asked = os.environ.get("FREEDIVE_DATA")
+    if not asked:
+        return None
+    root = Path(asked).expanduser()
+    way_out = "correct FREEDIVE_DATA or unset it"
+    if not root.exists():
+        raise DataError(f"FREEDIVE_DATA names {asked!r}, which does not exist: {way_out}")
+    if not root.is_dir():
+        raise DataError(f"FREEDIVE_DATA wants a folder, {asked!r} is none: {way_out}")
+    _check_readable(root)
+    if not any(root.iterdir()):
+        raise DataError(f"FREEDIVE_DATA names {asked!r}, which is empty: {way_out}")
+    return root
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: its content's name and hash, and where copies of it lie.
+
+    Args:
+        name: of the decompressed content.
+        sha256: of the decompressed content.
+        mirrors: base URLs, tried in order.
+        suffix: what the published file's name has after the content's.
+    """
+
+    name: str
+    sha256: str
+    mirrors: tuple[str, ...] = ()
+    suffix: str = ".gz"
+
+    @property
+    def published_name(self) -> str:
+        """What the file is called on a mirror."""
+        return self.name + self.suffix
+
+    def within(self, folder: Path) -> Path | None:
+        """This file in a folder, plain or as it is published; None where it is not there."""
+        paths = (folder / self.name, folder / self.published_name)
+        return next((path for path in paths if path.is_file()), None)
+
+    def matches(self, content: bytes) -> bool:
+        """Whether this is the published content."""
+        return hashlib.sha256(content).hexdigest() == self.sha256
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The files of one data set; each comes from FREEDIVE_DATA, else the cache, else a mirror."""
+
+    name: str
+    files: tuple[RemoteFile, ...]
+
+    @property
+    def cache(self) -> Path:
+        """The folder of these files in the cache."""
+        return cache_dir() / self.name
+
+    def given(self) -> Path | None:
+        """The user's folder with these files; None where FREEDIVE_DATA holds only others.
+
+        Raises:
+            DataError: where it holds some of the files but not all.
+        """
+        root = given_root()
+        if root is None:
+            return None
+        folder = root / self.name
+        if not folder.is_dir():
+            if not any(file.within(root) for file in self.files):
+                return None
+            folder = root
+        _check_readable(folder)
+        missing = [f.published_name for f in self.files if not f.within(folder)]
+        if missing:
+            raise DataError(
+                f"{folder} lacks {', '.join(missing)} of {self.name}: "
+                "add what is missing or unset FREEDIVE_DATA"
+            )
+        return folder
+
+    def source(self, download: bool = True) -> Source | None:
+        """Where the files would come from; looks at names only, and never at the network."""
+        if self.given():
+            return "given"
+        if all(file.within(self.cache) for file in self.files):
+            return "cached"
+        return "download" if download else None
+
+    def obtain(self, file: RemoteFile, download: bool = True) -> Path:
+        """The path of one file, fetched if need be.
+
+        A file in the cache or from the network is the published one; one that the user gave
+        is handed on as it is.
+
+        Raises:
+            DataError: where it cannot be had; says where to put it by hand.
+        """
+        folder = self.given()
+        if folder:
+            path = file.within(folder)
+            assert path is not None  # `given` has looked
+            return path
+        return self._cached(file) or self._fetched(file, download)
+
+    def _cached(self, file: RemoteFile) -> Path | None:
+        path = file.within(self.cache)
+        if path is None:
+            return None
+        try:
+            return path if file.matches(unpacked(read_bytes(path), str(path))) else None
+        except DataError:
+            return None  # damaged: to be fetched anew
+
+    def _fetched(self, file: RemoteFile, download: bool) -> Path:
+        reasons = ["downloading was not wanted"]
+        if download:
+            try:
+                self.cache.mkdir(parents=True, exist_ok=True)
+                with _one_process_at_a_time(self.cache):
+                    urls = tuple(mirror + file.published_name for mirror in file.mirrors)
+                    reasons = fetch(urls, file.sha256, file.name, self.cache)
+            except OSError as error:
+                raise DataError(
+                    f"cannot write {self.cache} ({error.strerror or error}): make room there, "
+                    "or set FREEDIVE_CACHE to a folder that can be written"
+                ) from None
+            if not reasons:
+                return self.cache / file.name
+        names = ", ".join(f.published_name for f in self.files)
+        raise DataError(
+            f"cannot get {file.published_name} of {self.name} ({'; '.join(reasons)}): "
+            f"put {names} by hand into {self.cache}, or into DIR{os.sep}{self.name} "
+            "and set FREEDIVE_DATA=DIR"
+        )
+
+
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a file; what hinders becomes a `DataError`."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"cannot read {path} ({error.strerror or error}): give a file that can be read"
+        ) from None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that its name never stands on anything but the whole of it.
+
+    Raises:
+        OSError: where it cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _check_readable(folder: Path) -> None:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise DataError(
+            f"cannot read the folder {folder}: change its permissions, or correct FREEDIVE_DATA"
+        )
+
+
+@contextlib.contextmanager
+def _one_process_at_a_time(folder: Path) -> Iterator[None]:
+    """Of several processes that want the same file one fetches it, and the others find it."""
+    with (folder / ".lock").open("a") as lock:
+        with contextlib.suppress(ImportError, OSError):  # no such locks on this system
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,137 @@
+"""A system with all its settings: how it is built, trained, and built again from a run's record."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from freedive.catalog import Form, System, find_system
+from freedive.core.data import DataModule
+from freedive.core.errors import DataError, UsageError
+from freedive.core.module import Module
+from freedive.core.random import seed_everything
+from freedive.core.trainer import Trainer
+from freedive.data import DATASETS, find_dataset
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is to be trained, on what, and how; JSON can say all of it.
+
+    Attributes:
+        data: name of the data set, or a folder of one's own.
+        model, data_arguments, trainer: constructor arguments that differ from none, by name.
+    """
+
+    system: str
+    form: Form
+    data: str
+    preset: str | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+    data_arguments: dict[str, Any] = field(default_factory=dict)
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> System:
+        """The system's entry in the catalog."""
+        return find_system(self.system)
+
+    @property
+    def seed(self) -> int:
+        """Of every source of chance."""
+        return int(self.trainer.get("seed") or 0)
+
+    def build_data(self) -> DataModule:
+        """The data set; one that is drawn from the global generators is drawn from the seed."""
+        seed_everything(self.seed)
+        kind: Any = data_class(self.data)
+        if kind.name == "own-images":
+            return kind(folder=self.data, **self.data_arguments)
+        return kind(**self.data_arguments)
+
+    def build_model(self, data: DataModule) -> Module:
+        """The model with its initial weights, fitted to what the data say of themselves."""
+        seed_everything(self.seed)
+        kind = self.entry.model(self.form)
+        known = signature_defaults(kind)
+        facts = {k: v for k, v in data.model_arguments().items() if k in known}
+        given = {k: v for k, v in self.model.items() if v is not None}
+        check_classes(kind.__name__, given, facts)
+        return kind(**{**facts, **given})
+
+    def build_trainer(self, **more: Any) -> Trainer:
+        """The trainer."""
+        return Trainer(**{**self.trainer, **more})
+
+    def to_json(self) -> dict[str, Any]:
+        """For a run's record."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> "Experiment":
+        """From a run's record."""
+        fields = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
+        w = fields.get("data_arguments", {}).get("w")
+        if isinstance(w, list):
+            fields["data_arguments"] = {**fields["data_arguments"], "w": tuple(w)}
+        return cls(**fields)
+
+
+def check_classes(model: str, given: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Refuse a model with fewer outputs than the data have classes."""
+    for name in ("num_outputs", "num_classes"):
+        if name in given and given[name] < facts.get(name, 0):
+            raise UsageError(
+                f"{model} wants {name} of at least {facts[name]}, the number of classes of these "
+                f"data, got {given[name]}: leave {name} out"
+            )
+    for name in ("num_inputs", "image_size", "in_channels"):
+        if name in given and name in facts and given[name] != facts[name]:
+            raise UsageError(
+                f"{model} wants {name}={facts[name]} for these data, got {given[name]}: "
+                f"leave {name} out"
+            )
+
+
+def data_class(name: str) -> type[DataModule]:
+    """The class behind a data set's name, or behind a folder of one's own images."""
+    if name not in DATASETS and ("/" in name or "\\" in name or Path(name).exists()):
+        from freedive.data.own_images import OwnImages
+
+        return OwnImages
+    return find_dataset(name)
+
+
+def choose_data(system: System, name: str = "auto") -> tuple[str, str]:
+    """Which data set to take, and where it comes from or why it was taken, in words.
+
+    ``auto`` takes the real one where it is given, cached or can be fetched, else its stand-in.
+
+    Raises:
+        DataError: FREEDIVE_DATA, or files in it, are not what they should be.
+    """
+    if name != "auto":
+        data_class(name)
+        return name, ""
+    real = system.data
+    availability = cast(Callable[[], str | None] | None, getattr(real, "availability", None))
+    if availability is None:
+        return real.name, ""
+    source = availability()
+    if source in ("given", "cached"):
+        return real.name, {"given": "from FREEDIVE_DATA", "cached": "from the cache"}[source]
+    try:
+        real().train_dataloader()  # fetches
+    except DataError:
+        standin = getattr(real, "standin", None)
+        if standin is None:
+            raise
+        return standin, f"{real.name} is not on this machine and cannot be fetched"
+    return real.name, "fetched"
+
+
+def signature_defaults(kind: Callable[..., Any]) -> dict[str, Any]:
+    """The arguments of a constructor and their defaults."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}

@@ -1,0 +1,1 @@
+"""Looks into any nn.Module, whoever wrote it."""

@@ -1,0 +1,197 @@
+"""A run's folder: what was asked, what happened, what came out."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from freedive.core.errors import CheckpointError, FreediveError, UsageError, unknown
+from freedive.core.files import storage_error, write_json
+from freedive.core.history import History
+from freedive.core.saving import BEST, read_metrics
+from freedive.core.state import LAST
+
+RUNS = Path("runs")
+RECORD = "run.json"
+
+
+class Run:
+    """One folder ``runs/<system>/<name>/``; its record is ``run.json``."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    @classmethod
+    def create(cls, root: Path, system: str, name: str | None, record: dict[str, Any]) -> "Run":
+        """Make the folder and write what was asked.
+
+        Raises:
+            UsageError: there is a run of that name, which is never written over.
+        """
+        if name is not None and (Path(name).name != name or name in (".", "..")):
+            raise UsageError(f"a run's name is one folder's name, got {name!r}: leave out any /")
+        stem = name or datetime.now().strftime("%Y%m%d-%H%M%S")
+        for candidate in [stem] if name else [stem, *(f"{stem}-{i}" for i in range(2, 100))]:
+            folder = root / system / candidate
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                if folder.is_dir():
+                    continue
+                raise UsageError(f"{folder} cannot be made: a part of it is a file") from None
+            except OSError as error:
+                raise storage_error(folder, error) from error
+            run = cls(folder)
+            run.write({"name": candidate, "system": system, **record, "status": "running"})
+            return run
+        raise UsageError(
+            f"there is a run {root / system / stem} already: choose another --name, "
+            f"or go on with it: freedive resume {root / system / stem}"
+        )
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What ``run.json`` says."""
+        import json
+
+        path = self.folder / RECORD
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise FreediveError(f"{self.folder} is not a run: it has no {RECORD}") from None
+        except (OSError, ValueError) as error:
+            raise FreediveError(f"{path} cannot be read ({error}): restore it") from None
+        if not isinstance(found, dict) or "system" not in found:
+            raise FreediveError(f"{path} is not a run's record: it names no system")
+        return found
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Replace the record."""
+        write_json(self.folder / RECORD, record)
+
+    def update(self, **changes: Any) -> None:
+        """Change some entries of the record."""
+        self.write({**self.record, **changes})
+
+    @property
+    def status(self) -> str:
+        """How it stands: running, finished, stopped, interrupted, failed, or killed."""
+        record = self.record
+        if record["status"] == "running" and not _is_alive(record.get("pid")):
+            return "killed"
+        return str(record["status"])
+
+    @property
+    def history(self) -> History:
+        """The epochs that were measured."""
+        return History(read_metrics(self.folder / "metrics.jsonl"))
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint from which it goes on."""
+        return self.folder / "checkpoints" / LAST
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of its best epoch."""
+        return self.folder / "checkpoints" / BEST
+
+    def weights(self, which: str = "best") -> dict[str, Any]:
+        """The model's weights from the best or the last checkpoint."""
+        from freedive.core.checkpoint import load_checkpoint
+
+        path = self.best if which == "best" and self.best.exists() else self.last
+        state = load_checkpoint(path)
+        if not isinstance(state, dict) or "model" not in state:
+            raise CheckpointError(f"{path} holds no model: take the run's other checkpoint")
+        weights: dict[str, Any] = state["model"]
+        return weights
+
+
+def find_run(name: str, root: Path = RUNS) -> Run:
+    """The run in a folder, or below ``root`` by ``system/name``, ``name``, or a system's latest."""
+    for folder in (Path(name), root / name):
+        if (folder / RECORD).is_file():
+            return Run(folder)
+    named = [run for run in all_runs(root) if run.folder.name == name]
+    if len(named) > 1:
+        choices = ", ".join(f"{run.folder.parent.name}/{name}" for run in named)
+        raise UsageError(f"several runs are called {name!r}: say which of {choices}")
+    of_system = [run for run in all_runs(root) if run.folder.parent.name == name]
+    if named or of_system:
+        return (named or of_system)[-1]
+    if Path(name).is_dir():
+        raise FreediveError(f"{name} is not a run: it has no {RECORD}")
+    known = [f"{run.folder.parent.name}/{run.folder.name}" for run in all_runs(root)]
+    raise unknown(f"run in {root}", name, known)
+
+
+def all_runs(root: Path = RUNS) -> list[Run]:
+    """Every run below a folder, the oldest first."""
+    return sorted(map(Run, _run_folders(root)), key=lambda run: _started(run))
+
+
+def versions() -> dict[str, str]:
+    """What ran: Python and the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for package in ("freedive", "torch", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and cleanness of the folder one stands in; None outside a repository."""
+    try:
+        commit, changes = (
+            subprocess.run(["git", *words], capture_output=True, text=True, timeout=5, check=True)
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain"])
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "clean": not changes.stdout.strip()}
+
+
+def fresh_record() -> dict[str, Any]:
+    """What every run's record begins with."""
+    return {
+        "format": 1,
+        "command": ["freedive", *sys.argv[1:]],
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "time": time.time(),
+        "pid": os.getpid(),
+        "versions": versions(),
+        "git": git_state(),
+    }
+
+
+def _run_folders(root: Path) -> Iterator[Path]:
+    for record in root.glob(f"*/*/{RECORD}"):
+        yield record.parent
+
+
+def _started(run: Run) -> float:
+    try:
+        return float(run.record.get("time", 0.0))
+    except FreediveError:
+        return 0.0
+
+
+def _is_alive(pid: int | None) -> bool:
+    if pid is None or os.name == "nt":  # there, signal 0 would end the process
+        return pid is not None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""Convolution, pooling and LeNet (sections 7.1 to 7.6)."""

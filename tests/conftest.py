@@ -1,0 +1,63 @@
+"""What every test stands on: a seed, few threads, a cache of its own."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from freedive.core.data import DataModule
+from freedive.core.hyperparameters import Count, Whole
+from freedive.core.loader import TensorLoader
+from freedive.core.random import seed_everything
+
+
+class TinyData(DataModule):
+    """Points in four dimensions, in three classes that a linear map tells apart."""
+
+    def __init__(self, num_train: Whole = 50, num_val: Whole = 20, batch_size: Count = 8):
+        self.save_hyperparameters()
+        chance = torch.Generator().manual_seed(7)
+        self.X = torch.randn(num_train + num_val, 4, generator=chance)
+        self.y = (self.X @ torch.randn(4, 3, generator=chance)).argmax(dim=1)
+
+    def get_dataloader(self, train: bool) -> TensorLoader:
+        """The first examples are for training."""
+        rows = slice(0, self.num_train) if train else slice(self.num_train, None)
+        return self.get_tensorloader([self.X, self.y], train, rows)
+
+    def training_tensors(self) -> tuple[Tensor, Tensor]:
+        """All training examples in their order."""
+        return self.X[: self.num_train], self.y[: self.num_train]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test touches the user's cache, and none takes all cores."""
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    before = os.environ.get("FREEDIVE_CACHE")
+    os.environ["FREEDIVE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["FREEDIVE_CACHE"]
+    else:
+        os.environ["FREEDIVE_CACHE"] = before
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Every test draws the same numbers, whatever ran before it."""
+    seed_everything(0)
+
+
+@pytest.fixture
+def tiny_data() -> TinyData:
+    """Fifty training and twenty validation examples in batches of eight, the last one of two."""
+    return TinyData()
+
+
+@pytest.fixture
+def make_data() -> Callable[..., TinyData]:
+    """`TinyData` of other sizes."""
+    return TinyData
