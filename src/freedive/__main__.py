@@ -1,7 +1,5 @@
 """``python -m freedive`` is the command ``freedive``."""
 
-import sys
+from freedive.cli.main import entry
 
-from freedive.cli.main import main
-
-sys.exit(main())
+entry()

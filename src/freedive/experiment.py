@@ -94,6 +94,16 @@ def check_classes(model: str, given: dict[str, Any], facts: dict[str, Any]) -> N
             )
 
 
+def check_task(system: System, name: str) -> None:
+    """Refuse data of another kind than the system learns from."""
+    wanted, given = system.data.task, data_class(name).task
+    if wanted != given:
+        raise UsageError(
+            f"{system.id} learns from {wanted}, {name} is {given or 'something else'}: "
+            f"pass --data {system.data.name}"
+        )
+
+
 def data_class(name: str) -> type[DataModule]:
     """The class behind a data set's name, or behind a folder of one's own images."""
     if name not in DATASETS and ("/" in name or "\\" in name or Path(name).exists()):
@@ -112,7 +122,7 @@ def choose_data(system: System, name: str = "auto") -> tuple[str, str]:
         DataError: FREEDIVE_DATA, or files in it, are not what they should be.
     """
     if name != "auto":
-        data_class(name)
+        check_task(system, name)
         return name, ""
     real = system.data
     availability = cast(Callable[[], str | None] | None, getattr(real, "availability", None))
@@ -122,7 +132,8 @@ def choose_data(system: System, name: str = "auto") -> tuple[str, str]:
     if source in ("given", "cached"):
         return real.name, {"given": "from FREEDIVE_DATA", "cached": "from the cache"}[source]
     try:
-        real().train_dataloader()  # fetches
+        fetched = real()
+        fetched.train_dataloader(), fetched.val_dataloader()
     except DataError:
         standin = getattr(real, "standin", None)
         if standin is None:

@@ -65,7 +65,7 @@ def measure_parity(
     gaps = [gap(a.T if turned and a.dim() == 2 else a, b) for a, b in zip(*grads, strict=True)]
     return Parity(
         outputs=gap(*outputs),
-        loss=abs(float(losses[0]) - float(losses[1])),
+        loss=gap(*losses),
         gradients=max(gaps),
         milliseconds=alternating_medians(
             _step(scratch.train(), batch), _step(concise.train(), batch), trials
@@ -95,6 +95,6 @@ def alternating_medians(
 def _step(model: Module, batch: tuple[Tensor, ...]) -> Callable[[], None]:
     def step() -> None:
         model.zero_grad()
-        model.loss(model(*batch[:-1]), batch[-1]).backward()  # type: ignore[no-untyped-call]
+        model.loss(model(*batch[:-1]), batch[-1]).backward()
 
     return step

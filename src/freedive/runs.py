@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from freedive.core.errors import CheckpointError, FreediveError, UsageError, unknown
+from freedive.core.errors import FreediveError, UsageError, unknown
 from freedive.core.files import storage_error, write_json
 from freedive.core.history import History
 from freedive.core.saving import BEST, read_metrics
 from freedive.core.state import LAST
+
+if TYPE_CHECKING:
+    from freedive.core.module import Module
 
 RUNS = Path("runs")
 RECORD = "run.json"
@@ -102,16 +105,18 @@ class Run:
         """The checkpoint of its best epoch."""
         return self.folder / "checkpoints" / BEST
 
-    def weights(self, which: str = "best") -> dict[str, Any]:
-        """The model's weights from the best or the last checkpoint."""
-        from freedive.core.checkpoint import load_checkpoint
+    def load_weights(self, model: "Module", which: str = "best") -> None:
+        """Give a model the run's weights, from the best or the last checkpoint.
+
+        Raises:
+            CheckpointError: there is none, it is damaged, or it is another model's.
+        """
+        from freedive.core.checkpoint import check_fits, load_checkpoint
 
         path = self.best if which == "best" and self.best.exists() else self.last
         state = load_checkpoint(path)
-        if not isinstance(state, dict) or "model" not in state:
-            raise CheckpointError(f"{path} holds no model: take the run's other checkpoint")
-        weights: dict[str, Any] = state["model"]
-        return weights
+        check_fits(model, state, path)
+        model.load_state_dict(state["model"])
 
 
 def find_run(name: str, root: Path = RUNS) -> Run:

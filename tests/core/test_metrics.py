@@ -1,6 +1,7 @@
 """Means over examples, whatever the batches were."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -12,7 +13,10 @@ from freedive.core.metrics import Meter, accuracy, confusion_matrix, perplexity,
 
 def test_accuracy_counts_what_a_loop_counts():
     y_hat, y = torch.randn(37, 5), torch.randint(5, (37,))
-    right = [max(range(5), key=row.tolist().__getitem__) == int(c) for row, c in zip(y_hat, y)]
+    right = [
+        max(range(5), key=row.tolist().__getitem__) == int(c)
+        for row, c in zip(y_hat, y, strict=True)
+    ]
     assert accuracy(y_hat, y).item() == pytest.approx(sum(right) / 37)
     assert accuracy(y_hat, y, averaged=False).tolist() == [float(r) for r in right]
 
@@ -46,7 +50,7 @@ def test_accuracy_takes_half_precision():
 def test_confusion_matrix_counts_what_a_loop_counts():
     predicted, true = torch.randint(4, (50,)), torch.randint(4, (50,))
     slow = torch.zeros(4, 4, dtype=torch.long)
-    for guess, label in zip(predicted, true):
+    for guess, label in zip(predicted, true, strict=True):
         slow[label, guess] += 1
     assert torch.equal(confusion_matrix(predicted, true, 4), slow)
 
@@ -151,8 +155,8 @@ def test_R07_a_curve_covers_all_steps_whatever_their_number(num_steps):
     assert len(points) == min(10, num_steps)
     assert [x for x, _ in points] == sorted({x for x, _ in points})
     assert points[-1][0] == 1.0
-    widths = [b - a for a, b in zip([0, *(x for x, _ in points)], [x for x, _ in points])]
-    area = sum(width * y for width, (_, y) in zip(widths, points))
+    widths = [b - a for a, b in pairwise([0, *(x for x, _ in points)])]
+    area = sum(width * y for width, (_, y) in zip(widths, points, strict=True))
     assert area == pytest.approx((num_steps - 1) / 2)  # the mean of 0 … n−1
 
 

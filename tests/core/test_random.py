@@ -36,7 +36,7 @@ def test_a_seed_decides_every_generator(seed):
     seed_everything(seed)
     assert draw() == first
     seed_everything(seed + 1)
-    assert all(a != b for a, b in zip(draw(), first))
+    assert all(a != b for a, b in zip(draw(), first, strict=True))
 
 
 def test_a_state_is_put_back_as_it_was():
@@ -68,9 +68,13 @@ def test_it_leaves_no_trace_after_an_error_either():
     state = random_state()
     expected = draw()
     set_random_state(state)
-    with pytest.raises(RuntimeError), preserved_random_state():
+
+    def fail():
         draw()
         raise RuntimeError
+
+    with pytest.raises(RuntimeError), preserved_random_state():
+        fail()
     assert draw() == expected
 
 

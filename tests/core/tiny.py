@@ -58,6 +58,9 @@ class At(Callback):
     def on_step_end(self, trainer: Trainer) -> None:
         self._maybe("on_step_end", trainer)
 
+    def on_update_start(self, trainer: Trainer) -> None:
+        self._maybe("on_update_start", trainer)
+
     def on_validation_start(self, trainer: Trainer) -> None:
         self._maybe("on_validation_start", trainer)
 
@@ -113,3 +116,22 @@ def equal_bits(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 def last_checkpoint(run: Path) -> Any:
     """The state from which a run would go on."""
     return load_checkpoint(run / "checkpoints" / "last.safetensors")
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal in kind, value and bits, all the way down; NaN is equal to NaN."""
+    if type(first) is not type(second):
+        return False
+    if isinstance(first, Tensor):
+        alike = first.dtype == second.dtype and first.shape == second.shape
+        return alike and bits(first) == bits(second)
+    if isinstance(first, dict):
+        return list(first) == list(second) and all(same(first[k], second[k]) for k in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(map(same, first, second))
+    return first == second or (first != first and second != second)
+
+
+def bits(tensor: Tensor) -> list[int]:
+    """The bytes of a tensor, whatever its dtype."""
+    return tensor.contiguous().reshape(-1).view(torch.uint8).tolist()

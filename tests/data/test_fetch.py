@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from freedive.core.errors import DataError
-from freedive.data.store import Collection, RemoteFile, cache_dir, write_whole
+from freedive.core.files import write_whole
+from freedive.data.store import Collection, RemoteFile, cache_dir
 
 CONTENT = bytes(range(256)) * 2000
 PACKED = gzip.compress(CONTENT, mtime=0)

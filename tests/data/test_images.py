@@ -13,13 +13,13 @@ from torch.nn import functional as F
 from freedive.core.errors import UsageError
 from freedive.core.loader import epoch_order
 from freedive.data import DATASETS, find_dataset
-from freedive.data.fashion_mnist import CLOTHES
+from freedive.data.fashion_mnist import CLASSES
 from freedive.data.images import LabelledImages, Split, as_floats
 
 
 class Tiny(LabelledImages):
     name = "tiny"
-    class_names = CLOTHES
+    class_names = CLASSES
 
     def load(self, train: bool) -> Split:
         n = 20 if train else 5
@@ -73,7 +73,7 @@ def test_visualize_draws_without_a_display(nrows: int, ncols: int) -> None:
     figure = data.visualize(batch, nrows, ncols)
     shown = [ax for ax in figure.axes if ax.images]
     assert len(figure.axes) == nrows * ncols
-    assert [ax.get_title() for ax in shown] == list(CLOTHES[: min(5, nrows * ncols)])
+    assert [ax.get_title() for ax in shown] == list(CLASSES[: min(5, nrows * ncols)])
     np.testing.assert_array_equal(shown[0].images[0].get_array(), batch[0][0, 0])
     own = data.visualize(batch, nrows, ncols, labels=["mine"])
     assert own.axes[0].get_title() == "mine"

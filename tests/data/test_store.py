@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from freedive.core.errors import DataError
+from freedive.core.files import write_whole
 from freedive.data import store
-from freedive.data.store import Collection, RemoteFile, given_root, write_whole
+from freedive.data.store import Collection, RemoteFile, given_root
 
 CONTENT = bytes(range(256)) * 2000
 PACKED = gzip.compress(CONTENT, mtime=0)
@@ -86,22 +87,6 @@ def test_a_mistyped_freedive_data_is_an_error(
     monkeypatch.setattr(store.os, "access", lambda *_: False)
     with pytest.raises(DataError, match="cannot read"):
         given_root()
-
-
-def test_write_whole_leaves_nothing_behind_when_it_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "deep" / "file"
-    write_whole(path, b"old")
-
-    def fail(*_: object) -> None:
-        raise OSError("no")
-
-    monkeypatch.setattr(store.os, "replace", fail)
-    with pytest.raises(OSError, match="no"):
-        write_whole(path, b"new")
-    assert [p.name for p in path.parent.iterdir()] == ["file"]
-    assert path.read_bytes() == b"old"
 
 
 def test_read_bytes_names_what_cannot_be_read(tmp_path: Path) -> None:

@@ -17,18 +17,24 @@ from freedive.core.trainer import Trainer
 NOT_FLAGS = ("callbacks", "run", "progress", "folder")  # what a command line cannot say
 
 
+def told(help_text: str) -> Any:
+    """The help of a flag, for its annotation."""
+    return tyro.conf.arg(help=help_text)
+
+
 @dataclass
 class Choice:
     """What decides which other flags there are."""
 
-    system: Annotated[str, tyro.conf.Positional] = ""
-    """Name of the system; `freedive list` shows all."""
-    impl: Literal["scratch", "concise"] | None = None
-    """Written from tensors up, or with torch.nn; concise where there is a choice."""
-    preset: str | None = None
-    """Settings by name; `freedive show SYSTEM` shows them."""
-    data: str = "auto"
-    """auto, a data set's name (`freedive data list`), or a folder of your own images."""
+    system: Annotated[str, tyro.conf.Positional, told("a system: freedive list shows all")]
+    impl: Annotated[
+        Literal["scratch", "concise"] | None,
+        told("from tensors up, or with torch.nn; None takes concise where there is a choice"),
+    ] = None
+    preset: Annotated[str | None, told("settings by name: freedive show SYSTEM shows them")] = None
+    data: Annotated[str, told("auto, a data set (freedive data list), or a folder of images")] = (
+        "auto"
+    )
 
 
 @dataclass
@@ -73,20 +79,20 @@ def arguments(
     """A constructor's arguments as dataclass fields: name, type with help, default."""
     init = kind.__init__ if inspect.isclass(kind) else kind
     hints = get_type_hints(init, include_extras=True)
-    told = {p.arg_name: p.description for p in docstring_parser.parse(kind.__doc__ or "").params}
+    docs = {p.arg_name: p.description for p in docstring_parser.parse(kind.__doc__ or "").params}
     bounds = bounds_of(init)
     fields = []
     for parameter in inspect.signature(kind).parameters.values():
         name = parameter.name
         if name in NOT_FLAGS or name not in hints:
             continue
-        help_text = " ".join((told.get(name) or "").split()).rstrip(".")
+        help_text = " ".join((docs.get(name) or "").split()).rstrip(".")
         if name in bounds:
             help_text += f" ({bounds[name]})"
         hint, default = hints[name], changed.get(name, parameter.default)
         if name in from_data:
-            hint, default, help_text = hint | None, None, f"{help_text} (known from the data)"
-        marked: Any = Annotated[hint, tyro.conf.arg(help=help_text.replace("%", "%%"))]
+            hint, default, help_text = hint | None, None, f"{help_text} (None: known from the data)"
+        marked: Any = Annotated[hint, told(help_text.replace("%", "%%"))]
         fields.append((name, marked, dataclasses.field(default=default)))
     return fields
 

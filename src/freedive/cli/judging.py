@@ -9,7 +9,6 @@ import tyro
 
 from freedive.cli.parsing import parse
 from freedive.cli.screen import metrics_text, print_json, print_table
-from freedive.core.checkpoint import check_fits
 from freedive.core.data import DataModule
 from freedive.core.errors import DataError, UsageError
 from freedive.core.module import Module
@@ -115,9 +114,7 @@ def load(
         experiment = Experiment.from_json({**record, "data": data_name, "data_arguments": {}})
     data = data or experiment.build_data()
     model = experiment.build_model(data)
-    weights = run.weights(checkpoint)
-    check_fits(model, weights, run.best if checkpoint == "best" else run.last)
-    model.load_state_dict(weights)
+    run.load_weights(model, checkpoint)
     return model, data, experiment
 
 

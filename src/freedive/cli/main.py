@@ -90,5 +90,10 @@ def complaint(error: BaseException) -> str:
     return f"{type(error).__name__}: {first} (--debug shows where)"
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def entry() -> None:
+    """What the installed command calls."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # not sys.exit: after a Ctrl-C that came during an import, Python would end by the signal
+    os._exit(code)

@@ -3,6 +3,8 @@
 import contextlib
 import difflib
 import io
+import re
+from itertools import dropwhile, takewhile
 from typing import Any, TypeVar
 
 import tyro
@@ -12,6 +14,20 @@ from freedive.core.errors import UsageError
 T = TypeVar("T")
 # one flag for each switch, no prefix for groups, no flag for fields that only group
 STYLE = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+NOT_A_NUMBER = {
+    "a whole number": "invalid literal for int",
+    "a number": "could not convert string to float",
+}
+# what other programs call it
+OTHER_WORDS = {
+    "--learning-rate": "--lr",
+    "--epochs": "--max-epochs",
+    "--batch": "--batch-size",
+    "--hidden": "--num-hiddens",
+    "--gpus": "--num-gpus",
+    "--dataset": "--data",
+    "--form": "--impl",
+}
 
 
 def parse(form: type[T], args: list[str], prog: str, description: str = "") -> T:
@@ -51,21 +67,28 @@ def parse_known(
 
 
 def _one_line(box: str) -> str:
-    """The message in tyro's box, whose first line is a frame and whose rules end the message."""
+    """The message in tyro's box: what stands between its title and the next rule."""
     lines = [line.strip("│| ") for line in box.splitlines()[1:]]
-    message: list[str] = []
-    for line in lines:
-        if line[:1] in "─╰-+" and line:
-            break
-        message.append(line)
-    return " ".join(" ".join(message).split()) or "the arguments cannot be read"
+    body = dropwhile(_is_rule, lines)
+    words = " ".join(takewhile(lambda line: not _is_rule(line), body))
+    words = " ".join(words.split()) or "the arguments cannot be read"
+    for kind, reason in NOT_A_NUMBER.items():
+        words = re.sub(
+            rf"Error parsing (\S+): {reason}.*: (.+)$", rf"\1 wants {kind}, got \2", words
+        )
+    return words
+
+
+def _is_rule(line: str) -> bool:
+    return not line.strip("─-╭╮╰╯ ")
 
 
 def _not_known(word: str, flags: list[str], prog: str) -> UsageError:
     flag = word.split("=")[0].replace("_", "-")
     if not flag.startswith("-"):
         return UsageError(f"{prog} has no use for {word!r} (see {prog} --help)")
-    near = difflib.get_close_matches(flag, flags, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(flag, flags, n=1, cutoff=0.6)
+    near = [known for known in (OTHER_WORDS.get(flag),) if known in flags] or near
     way_out = f"did you mean {near[0]}?" if near else f"see {prog} --help"
     return UsageError(f"{prog} has no flag {flag}: {way_out}")
 

@@ -1,6 +1,7 @@
 """What commands print: tables for people, one object for programs."""
 
 import json
+import logging
 import math
 import shutil
 import sys
@@ -30,6 +31,19 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: st
     for row in body:
         table.add_row(*row)
     Console(width=width, highlight=False, markup=False).print(table)
+
+
+class _Printer(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), flush=True)
+
+
+def print_news() -> None:
+    """From here on, print what freedive's own log says: a fetch or a drawing that takes time."""
+    logger = logging.getLogger("freedive")
+    if not logger.handlers:
+        logger.addHandler(_Printer())
+        logger.setLevel(logging.INFO)
 
 
 def print_layers(model: nn.Module, input_shape: Sequence[int]) -> None:

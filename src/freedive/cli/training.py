@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from freedive.cli.screen import (
     print_curves,
     print_json,
     print_layers,
+    print_news,
     seconds_text,
 )
 from freedive.core.data import DataModule
@@ -34,12 +36,12 @@ PROG = "freedive train"
 
 def train(args: list[str]) -> int:
     """Train a system in a run folder of its own."""
-    choice, _ = parse_known(Choice, args, PROG, add_help=False)
     asks_help = bool({"-h", "--help"} & set(args))
-    if not choice.system or choice.system.startswith("-"):
+    if not args or args[0].startswith("-"):
         if asks_help:
-            parse(Choice, ["--help"], f"{PROG} SYSTEM", f"Also: {PROG} SYSTEM --help.")
-        raise UsageError("train wants the name of a system: freedive list shows all")
+            parse(Choice, ["--help"], PROG, f"{PROG} SYSTEM --help shows every flag of a system.")
+        raise UsageError("train wants the name of a system first: freedive list shows all")
+    choice, _ = parse_known(Choice, args, PROG, add_help=False)
     system = find_system(choice.system)
     system.preset(choice.preset)  # an unknown one is refused before data are looked for
     system.model(choice.impl)
@@ -63,10 +65,12 @@ def train(args: list[str]) -> int:
 
 def begin(experiment: Experiment, output: Output, origin: str) -> int:
     """Build everything, and only then make the run's folder."""
+    if not output.quiet:
+        print_news()
     data = experiment.build_data()
     model = experiment.build_model(data)
     trainer = experiment.build_trainer(progress=not output.quiet)
-    data.train_dataloader()  # damaged files are found before there is a run
+    data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
     record = {
         **fresh_record(),
         **experiment.to_json(),
@@ -113,6 +117,8 @@ def resume(args: list[str]) -> int:
         )
     model = experiment.build_model(data)
     trainer = experiment.build_trainer(progress=not asked.quiet)
+    if run.last.exists():
+        run.load_weights(model, "last")  # a damaged checkpoint is refused before anything changes
     run.update(status="running", pid=os.getpid(), trainer=experiment.trainer)
     output = Output(asked.runs_dir, run.folder.name, asked.quiet, asked.json)
     return carry_out(run, model, data, trainer, output)
@@ -130,16 +136,19 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
         history = trainer.fit(model, data, resume=True)
     except KeyboardInterrupt:
         run.update(status="interrupted")
+        way_on = f"freedive resume {shlex.quote(str(run.folder))}"
         raise FreediveError(
-            f"stopped at once: go on from the last checkpoint with  freedive resume {run.folder}"
+            f"stopped at once; from the last checkpoint goes on  {way_on}"
         ) from None
     except BaseException:
         with contextlib.suppress(FreediveError):  # the first error is the one to tell
             run.update(status=trainer.history.status)
         raise
     seconds = time.perf_counter() - began
-    model.load_state_dict(run.weights("best"))
-    notes = model.write_samples(data, run.folder / "samples")
+    notes: list[str] = []
+    if history.status != "interrupted":  # who presses Ctrl-C wants to wait for nothing more
+        run.load_weights(model, "best")
+        notes = model.write_samples(data, run.folder / "samples")
     result = summarize(run, history, seconds)
     run.update(**{k: result[k] for k in ("status", "metrics", "best", "epochs", "seconds")})
     if not output.quiet:
@@ -150,7 +159,7 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
     if history.status == "interrupted":
         raise FreediveError(
             f"interrupted in epoch {trainer.epoch + 1} of {trainer.max_epochs}, all is saved: "
-            f"go on with  freedive resume {run.folder}"
+            f"go on with  freedive resume {shlex.quote(str(run.folder))}"
         )
     return 0
 
@@ -208,5 +217,6 @@ def print_summary(
         print(note)
     samples = sorted(f"samples/{p.name}" for p in (run.folder / "samples").glob("*"))
     print(f"kept in {run.folder}: {', '.join(['curves.svg', 'metrics.jsonl', *samples])}")
-    print(f"next: freedive evaluate {run.folder} · freedive plot {run.folder}", end="")
+    folder = shlex.quote(str(run.folder))
+    print(f"next: freedive evaluate {folder} · freedive plot {folder}", end="")
     print(f" · freedive show {run.record['system']}")

@@ -33,9 +33,11 @@ class Throttle:
     def measured(self) -> Iterator[None]:
         """What happens inside decides, by its cost, when the next one may happen."""
         start = time.perf_counter()
-        yield
-        now = time.perf_counter()
-        self.next_time = now + max(self.interval, (now - start) / self.share)
+        try:
+            yield
+        finally:
+            now = time.perf_counter()
+            self.next_time = now + max(self.interval, (now - start) / self.share)
 
 
 class ProgressBoard:
@@ -97,15 +99,16 @@ class ProgressBoard:
         """The curves as plain characters, for a terminal."""
         import plotext
 
-        plotext.clear_figure()
-        plotext.theme("clear")
-        plotext.plot_size(width, height)
+        figure = plotext.figure
+        figure.clear()
+        figure.theme("colorless").plot_size(width, height).label(self.xlabel or "")
         for label, points in self.series.items():
             drawn = [(x, y) for x, y in points if math.isfinite(y)]
             if drawn:
-                plotext.plot(*map(list, zip(*drawn, strict=True)), label=label)
-        plotext.xlabel(self.xlabel or "")
-        return str(plotext.build())
+                figure.draw(
+                    figure.signal(*map(list, zip(*drawn, strict=True))).lines().label(label)
+                )
+        return str(figure.build().string(colorless=True))
 
     def show(self) -> None:
         """Show the curves in the notebook cell, in place of the last showing."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from freedive.core.errors import unknown
 from freedive.core.history import improves
 from freedive.core.hooks import Callback
 from freedive.core.hyperparameters import (
@@ -40,6 +41,8 @@ class EarlyStopping(Callback):
         min_delta: what counts as improvement.
     """
 
+    outermost = True  # the last weights are saved before the best ones are put in their place
+
     def __init__(
         self, monitor: str | None = None, patience: Count = 3, min_delta: NonNegative = 0.0
     ):
@@ -52,11 +55,15 @@ class EarlyStopping(Callback):
         """A fresh run forgets an earlier one's best."""
         if trainer.epoch == 0 and trainer.position == 0:
             self.best, self.weights, self.waited = None, {}, 0
+        elif self.waited >= self.patience:  # what was decided before the run was left stands
+            trainer.stop("stopped")
 
     def on_measured(self, trainer: "Trainer") -> None:
         """Keep the weights of a better epoch; count the others."""
         metric = self.monitor or trainer.history.monitored
-        value = trainer.history.last.get(metric, math.nan)
+        if metric not in trainer.history.last:
+            raise unknown("metric", metric, [k for k in trainer.history.last if k != "epoch"])
+        value = trainer.history.last[metric]
         if improves(metric, value, self.best, self.min_delta):
             self.best, self.weights, self.waited = value, snapshot(trainer.model), 0
         else:
@@ -118,9 +125,11 @@ class CosineSchedule(LRSchedule):
     """Linear warm-up, then half a cosine down to zero: ½(1 + cos πt) (section 12.11.3.3)."""
 
     def __init__(self, max_epochs: Count, warmup_epochs: NonNegative = 0):
+        self.save_hyperparameters()
+
         def factor(epochs: float) -> float:
             if epochs < warmup_epochs:
-                return (epochs + 1e-3) / warmup_epochs
+                return min((epochs + 1e-3) / warmup_epochs, 1.0)
             passed = (epochs - warmup_epochs) / max(max_epochs - warmup_epochs, 1e-9)
             return (1 + math.cos(math.pi * min(passed, 1.0))) / 2
 
@@ -171,9 +180,11 @@ class WeightAveraging(Callback):
         self.raw: Weights = {}
 
     def on_fit_start(self, trainer: "Trainer") -> None:
-        """Start from the initial weights."""
-        if trainer.epoch == 0 and trainer.position == 0:
-            self.average = snapshot(trainer.model)
+        """Start from the initial weights, or from those of the run that goes on."""
+        now = snapshot(trainer.model)
+        if not self.average or (trainer.epoch == 0 and trainer.position == 0):
+            self.average = now
+        self.average = {name: self.average[name].to(now[name].device) for name in now}
 
     @torch.no_grad()
     def on_step_end(self, trainer: "Trainer") -> None:

@@ -4,6 +4,7 @@ Nothing is ever unpickled, a file is written whole or not at all, and a digest o
 tells a damaged file from a sound one.
 """
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -18,13 +19,15 @@ from freedive.core.errors import CheckpointError
 from freedive.core.files import write_whole
 
 FORMAT = "freedive checkpoint 1"
+PLAIN = (bool, int, float, str, type(None))  # what JSON keeps as it is
 
 
 def save_checkpoint(path: Path, state: Any) -> None:
     """Write nested dicts, lists and tuples of tensors and plain values to one file."""
     tensors: dict[str, Tensor] = {}
     text = json.dumps(_take_apart(state, "", tensors))
-    metadata = {"format": FORMAT, "state": text, "digest": _digest(text, tensors)}
+    # one entry only: of several, safetensors writes now one first, now another
+    metadata = {FORMAT: json.dumps({"digest": _digest(text, tensors), "state": text})}
     write_whole(path, save(tensors, metadata=metadata))
 
 
@@ -42,16 +45,27 @@ def load_checkpoint(path: Path, device: str | torch.device = "cpu") -> Any:
         raise CheckpointError(f"there is no checkpoint at {path}: train first") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path} {_what_is_wrong(path, error)}") from None
-    if metadata.get("format") != FORMAT:
+    if FORMAT not in metadata:
         raise CheckpointError(f"{path} is a safetensors file, but not a checkpoint of freedive's")
-    if metadata.get("digest") != _digest(metadata["state"], tensors):
-        raise CheckpointError(f"{path} was altered after it was written: restore it from a copy")
-    moved = {name: tensor.to(device) for name, tensor in tensors.items()}
-    return _put_together(json.loads(metadata["state"]), moved)
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        content = json.loads(metadata[FORMAT])
+        if content["digest"] == _digest(content["state"], tensors):
+            moved = {name: tensor.to(device) for name, tensor in tensors.items()}
+            return _put_together(json.loads(content["state"]), moved)
+    raise CheckpointError(f"{path} was altered after it was written: restore it from a copy")
 
 
-def check_fits(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    """Raise `CheckpointError` unless a model takes these weights: same names, same shapes."""
+def check_fits(model: nn.Module, state: Any, path: Path) -> None:
+    """Raise `CheckpointError` unless a checkpoint holds weights that a model can take.
+
+    The model must be of the class that was saved, and have the same names and shapes.
+    """
+    if not isinstance(state, dict) or "model" not in state:
+        raise CheckpointError(f"{path} holds no model: take the run's other checkpoint")
+    kind, wanted = state.get("kind"), type(model).__name__
+    if kind not in (None, wanted):
+        raise CheckpointError(f"{path} is another model's: it is a {kind}, wanted is a {wanted}")
+    weights = state["model"]
     have = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     given = {name: tuple(t.shape) for name, t in weights.items()}
     for name in have | given:
@@ -66,17 +80,18 @@ def _take_apart(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """The value with each tensor replaced by its name in ``tensors``."""
     if isinstance(value, Tensor):
         # a copy of its own, since two names may share memory (tied weights)
-        tensors[path] = value.detach().cpu().contiguous().clone()
-        return {"tensor": path}
-    if isinstance(value, dict):
+        name = path if path not in tensors else f"{path}#{len(tensors)}"  # keys 1 and "1"
+        tensors[name] = value.detach().cpu().contiguous().clone()
+        return {"tensor": name}
+    if isinstance(value, dict) and all(isinstance(key, PLAIN) for key in value):
         items = [[k, _take_apart(v, f"{path}/{k}", tensors)] for k, v in value.items()]
         return {"dict": items}
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
-        if all(isinstance(v, (int, float, str, bool, type(None))) for v in value):
+        if all(isinstance(v, PLAIN) for v in value):
             return {kind: list(value)}
         return {kind: [_take_apart(v, f"{path}/{i}", tensors) for i, v in enumerate(value)]}
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if isinstance(value, PLAIN):
         return value
     raise TypeError(f"a checkpoint cannot hold {path.lstrip('/')}: {type(value).__name__}")
 

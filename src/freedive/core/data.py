@@ -17,6 +17,7 @@ class DataModule(HyperParameters):
 
     name: ClassVar[str] = ""  # what --data calls it
     synthetic: ClassVar[bool] = False  # made by code from a seed: said in every output and record
+    task: ClassVar[str] = ""  # what kind of learning they serve: decides which systems take them
     batch_size: int
 
     def get_dataloader(self, train: bool) -> Iterable[Any]:

@@ -45,6 +45,8 @@ def choose_device(
     Raises:
         UsageError: the device is not on this machine, or there are fewer than ``devices``.
     """
+    if num_gpus is not None and device != "auto" and (num_gpus == 0) != (str(device) == "cpu"):
+        raise UsageError(f"num_gpus={num_gpus} contradicts device={device!r}: pass one of the two")
     if num_gpus == 0:
         device = "cpu" if device == "auto" else device
     elif num_gpus is not None:

@@ -19,7 +19,7 @@ def refuse_divergence(
         losses: of every step of this epoch so far.
         checked: how many of them were seen to be finite before.
         model: whose parameters are looked at for the culprit.
-        inputs: the latest batch.
+        inputs: the latest batch, or all data where they are at hand.
         lr: the learning rate, for the advice.
     """
     for step in range(checked, len(losses)):
@@ -29,6 +29,16 @@ def refuse_divergence(
             raise DivergenceError(
                 f"the loss became {losses[step]} at step {step + 1} of the epoch; {cause}"
             )
+
+
+def refuse_ruined(model: nn.Module) -> None:
+    """Raise `DivergenceError` where the last step ruined a parameter: no loss has shown it yet."""
+    name = first_not_finite(model)
+    if name is not None:
+        raise DivergenceError(
+            f"{name} is no longer finite after the last step, though the loss was: divide the "
+            "learning rate by 10, or pass --gradient-clip-val 1"
+        )
 
 
 def _likely_cause(

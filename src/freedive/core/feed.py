@@ -22,19 +22,21 @@ class Feed:
     def __init__(
         self, loader: Iterable[Any] | None, device: torch.device, seed: int, limit: int | None
     ):
-        self.loader, self.limit = loader, limit
+        self.loader, self.limit, self.seed = loader, limit, seed
         self.epoch_began: dict[str, Any] = {}  # the random state then, where it decides the order
         if isinstance(loader, TensorLoader):
-            loader.to(device).seed = seed
+            loader.to(device)
 
     @property
     def num_batches(self) -> int | None:
         """Batches in an epoch; None where the loader cannot tell."""
         if self.loader is None:
             return 0
-        if not isinstance(self.loader, Sized):
-            return self.limit
-        return min(len(self.loader), self.limit or len(self.loader))
+        try:
+            length = len(self.loader) if isinstance(self.loader, Sized) else None
+        except TypeError:  # a torch DataLoader over a stream has a length only by name
+            length = None
+        return self.limit if length is None else min(length, self.limit or length)
 
     def refuse_empty(self, what: str) -> None:
         """Raise `DataError` where there is nothing to iterate over."""
@@ -46,21 +48,20 @@ class Feed:
         if self.loader is None:
             return iter(())
         if isinstance(self.loader, TensorLoader):
-            self.loader.epoch, self.loader.start = epoch, start
+            self.loader.seed, self.loader.epoch, self.loader.start = self.seed, epoch, start
             return islice(self.loader, None if self.limit is None else max(0, self.limit - start))
         return self._skipping(start)
 
     def _skipping(self, start: int) -> Iterator[Any]:
         assert self.loader is not None
+        now = random_state()
         if start and self.epoch_began:
-            now = random_state()
             set_random_state(self.epoch_began)
-            batches = islice(self.loader, start, self.limit)
-            first = next(batches, None)  # draws what the skipped batches drew
+        else:
+            self.epoch_began = now
+        batches = islice(self.loader, self.limit)
+        for _ in islice(batches, start):
+            pass
+        if start:  # what comes next is drawn from where the run stands, not where it began
             set_random_state(now)
-            if first is not None:
-                yield first
-            yield from batches
-            return
-        self.epoch_began = random_state()
-        yield from islice(self.loader, start, self.limit)
+        yield from batches

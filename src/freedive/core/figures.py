@@ -50,7 +50,7 @@ def gallery_figure(
     for i, axes in enumerate(figure.subplots(nrows, ncols, squeeze=False).flat):
         axes.axis("off")
         if i < len(images):
-            axes.imshow(images[i].float().clamp(0, 1).permute(1, 2, 0).cpu(), cmap="gray")
+            axes.imshow(images[i].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), cmap="gray")
             axes.set_title(titles[i], fontsize=9)
     return figure
 
@@ -65,7 +65,7 @@ def confusion_figure(
     shares = matrix / matrix.sum(dim=1, keepdim=True).clamp(min=1)
     figure = Figure(figsize=(1.5 + 0.6 * n, 1.2 + 0.6 * n), layout="constrained")
     axes = figure.subplots()
-    axes.imshow(shares.cpu(), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(shares.cpu().numpy(), cmap="Blues", vmin=0, vmax=1)
     for i in range(n):
         for j in range(n):
             colour = "white" if shares[i, j] > 0.5 else "black"

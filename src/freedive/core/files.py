@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,15 @@ def write_whole(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}"
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise storage_error(path, error) from error
@@ -52,4 +52,4 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         errno.ENOTDIR: "a part of the path is a file",
     }
     reason = reasons.get(error.errno or 0, error.strerror or str(error))
-    return StorageError(f"cannot write {path}: {reason}, or choose another folder (--runs-dir)")
+    return StorageError(f"cannot write {path}: {reason}, or choose another folder")

@@ -30,7 +30,7 @@ class History:
 
     def __init__(self, epochs: list[Row] | None = None, curves: dict[str, list[Any]] | None = None):
         self.epochs = epochs or []
-        self.curves = curves or {}
+        self.curves = {} if curves is None else curves  # an empty one may be the board's
         self.status = "running"
 
     def __len__(self) -> int:

@@ -87,11 +87,13 @@ class Meter:
         """The points of a series' curve, from number ``first`` on, that are complete by now.
 
         An epoch of ``num_steps`` steps is cut into at most ``num_points`` equal parts; a point is
-        (part of the epoch that has passed, mean of its part). What is cut does not depend on when.
+        (part of the epoch that has passed, mean of its part). What is cut does not depend on when,
+        so there is none as long as ``num_steps`` is not known.
         """
         values, weights = self.values[name], self.weights[name]
-        steps = num_steps or len(values)
-        edges = [steps * k // min(num_points, steps) for k in range(min(num_points, steps) + 1)]
+        steps = num_steps or 0
+        parts = min(num_points, steps)
+        edges = [steps * k // parts for k in range(parts + 1)] if parts else []
         for start, end in list(pairwise(edges))[first:]:
             if end > len(values):
                 return

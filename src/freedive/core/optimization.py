@@ -26,6 +26,8 @@ class Optimization:
             raise UsageError(f"precision wants 32, bf16 or fp16, got {precision!r}")
         self.device, self.dtype = device, DTYPES.get(precision)
         self.optim, self.scheduler, self.interval = _three(model.configure_optimizers())
+        if self.interval not in ("epoch", "step"):
+            raise UsageError(f"interval wants epoch or step, got {self.interval!r}")
         for verb in ("step", "zero_grad"):
             if not callable(getattr(self.optim, verb, None)):
                 raise UsageError(

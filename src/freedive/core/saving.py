@@ -50,8 +50,12 @@ class Checkpointing(Callback):
         value = trainer.history.last.get(metric)
         if value is not None and improves(metric, value, self.best):
             self.best = value
-            weights = snapshot(trainer.model)
-            self._best_state = {"model": weights, "epoch": trainer.epoch + 1, metric: value}
+            self._best_state = {
+                "kind": type(trainer.model).__name__,
+                "model": snapshot(trainer.model),
+                "epoch": trainer.epoch + 1,
+                metric: value,
+            }
 
     def on_epoch_end(self, trainer: "Trainer") -> None:
         """Save."""

@@ -1,9 +1,11 @@
 """Everything from which a run goes on to the same bits."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freedive.core.checkpoint import check_fits, load_checkpoint
+from freedive.core.hooks import Callback
 from freedive.core.random import random_state, set_random_state
 
 if TYPE_CHECKING:
@@ -12,12 +14,28 @@ if TYPE_CHECKING:
 LAST = "last.safetensors"
 
 
+def named(callbacks: Iterable[Callback]) -> dict[str, Callback]:
+    """Callbacks by the name of their class; a second one of a class is primed."""
+    by_name: dict[str, Callback] = {}
+    for callback in callbacks:
+        name = type(callback).__name__
+        while name in by_name:
+            name += "'"
+        by_name[name] = callback
+    return by_name
+
+
 def training_state(trainer: "Trainer") -> dict[str, Any]:
     """Weights, optimizer, random states, position in the data, measurements, callbacks."""
     return {
+        "kind": type(trainer.model).__name__,
         "model": trainer.model.state_dict(),
         "optimization": trainer.optimization.state_dict(),
-        "random": {"now": random_state(), "epoch_began": trainer.train_feed.epoch_began},
+        "random": {
+            "now": random_state(),
+            "epoch_began": trainer.train_feed.epoch_began,
+            "order": trainer.train_feed.seed,
+        },
         "counters": {
             "epoch": trainer.epoch,
             "position": trainer.position,
@@ -26,7 +44,7 @@ def training_state(trainer: "Trainer") -> dict[str, Any]:
         },
         "meter": trainer.meter.state_dict(),
         "history": {"epochs": trainer.history.epochs, "curves": trainer.history.curves},
-        "callbacks": {type(c).__name__: c.state_dict() for c in trainer.hooks.callbacks},
+        "callbacks": {name: c.state_dict() for name, c in named(trainer.hooks.callbacks).items()},
     }
 
 
@@ -39,10 +57,11 @@ def restore_training_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     trainer.meter.load_state_dict(state["meter"])
     trainer.history.epochs = state["history"]["epochs"]
     trainer.history.curves.update(state["history"]["curves"])
-    for callback in trainer.hooks.callbacks:
-        if type(callback).__name__ in state["callbacks"]:
-            callback.load_state_dict(state["callbacks"][type(callback).__name__])
+    for name, callback in named(trainer.hooks.callbacks).items():
+        if name in state["callbacks"]:
+            callback.load_state_dict(state["callbacks"][name])
     trainer.train_feed.epoch_began = state["random"]["epoch_began"]
+    trainer.train_feed.seed = trainer.val_feed.seed = state["random"]["order"]
     set_random_state(state["random"]["now"])
 
 
@@ -51,5 +70,5 @@ def restore_last(trainer: "Trainer") -> None:
     path = Path(trainer.run or ".") / "checkpoints" / LAST
     if path.exists():
         state = load_checkpoint(path)
-        check_fits(trainer.model, state["model"], path)
+        check_fits(trainer.model, state, path)
         restore_training_state(trainer, state)

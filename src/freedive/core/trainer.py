@@ -13,7 +13,7 @@ from torch import Tensor
 from freedive.core.callbacks import clip_gradients
 from freedive.core.data import DataModule
 from freedive.core.device import choose_device
-from freedive.core.divergence import refuse_divergence
+from freedive.core.divergence import refuse_divergence, refuse_ruined
 from freedive.core.errors import DivergenceError
 from freedive.core.feed import Feed
 from freedive.core.history import History, Row
@@ -23,7 +23,7 @@ from freedive.core.metrics import Meter
 from freedive.core.module import Module
 from freedive.core.optimization import Optimization, lr_groups
 from freedive.core.progress import progress_callback
-from freedive.core.random import seed_everything
+from freedive.core.random import random_state, seed_everything, set_random_state
 from freedive.core.saving import Checkpointing, MetricsFile
 from freedive.core.signals import graceful_stop
 from freedive.core.state import restore_last
@@ -99,24 +99,14 @@ class Trainer(HyperParameters):
         Raises:
             DivergenceError: a loss was not finite.
         """
-        self.prepare(model, data)
-        if resume:
-            restore_last(self)
-        with graceful_stop(self.stop):
-            try:
-                self.hooks.start("on_fit_start")
-                while self.epoch < self.max_epochs and not self.stopped:
-                    self.fit_epoch()
-                self.history.status = self.stopped or "finished"
-                self.hooks.end("on_fit_end")
-            except BaseException as error:
-                diverged = isinstance(error, DivergenceError)
-                self.history.status = "diverged" if diverged else "failed"
-                with contextlib.suppress(Exception):  # the first error is the one to tell
-                    self.hooks.end("on_fit_end")
-                raise
-            finally:
-                model.trainer = None
+        try:
+            self.prepare(model, data)
+            if resume:
+                restore_last(self)
+            with graceful_stop(self.stop):
+                self._fit_epochs()
+        finally:
+            model.trainer = None
         return self.history
 
     def fit_epoch(self) -> None:
@@ -128,9 +118,10 @@ class Trainer(HyperParameters):
         while group := tuple(islice(batches, self.accumulate)):
             self.fit_step(group)
             if self.stopped:
-                return
-        self.read()
-        if not self.validate_epoch():
+                break
+        self.read(None if self.stopped else self.position)
+        refuse_ruined(self.model)
+        if self.stopped or not self.validate_epoch():
             return
         self.optimization.end_epoch(self.history.last)
         self.epoch, self.position, self.meter = self.epoch + 1, 0, Meter()
@@ -240,16 +231,22 @@ class Trainer(HyperParameters):
         """Note a mean over the current batch; `Module.plot` comes here."""
         self.meter.add(f"{'train' if train else 'val'}_{key}", value, len(self.batch[-1]))
 
-    def read(self) -> None:
-        """Bring the waiting numbers to the host; refuse what is not finite, draw the rest."""
+    def read(self, num_steps: int | None = None) -> None:
+        """Bring the waiting numbers to the host; refuse what is not finite, draw the rest.
+
+        Args:
+            num_steps: of the epoch, where its end has shown how many they are.
+        """
+        num_steps = num_steps or self.num_train_batches
         self.meter.read()
         losses = self.meter.values.get("train_loss", [])
         rates = [group.get("lr") for group in lr_groups(self.optim)]
-        refuse_divergence(losses, self._checked, self.model, self.batch, rates[0])
+        inputs = [*self.batch, *getattr(self.train_dataloader, "tensors", ())]
+        refuse_divergence(losses, self._checked, self.model, inputs, rates[0])
         self._checked = len(losses)
         for name in [n for n in self.meter.values if n.startswith("train_")]:
             drawn = sum(x > self.epoch for x, _ in self.model.board.series.get(name, ()))
-            for x, y in self.meter.curve(name, drawn, self.num_train_batches, POINTS_PER_EPOCH):
+            for x, y in self.meter.curve(name, drawn, num_steps, POINTS_PER_EPOCH):
                 self.model.board.draw(self.epoch + x, y, name)
         self.hooks.start("on_read")
         self._next_read = time.perf_counter() + READ_EVERY
@@ -263,12 +260,29 @@ class Trainer(HyperParameters):
         """Time as the curves count it: 1.5 is the middle of the second epoch."""
         return self.epoch + self.position / max(self.num_train_batches or 0, self.position, 1)
 
+    def _fit_epochs(self) -> None:
+        try:
+            self.hooks.start("on_fit_start")
+            while self.epoch < self.max_epochs and not self.stopped:
+                self.fit_epoch()
+            self.history.status = self.stopped or "finished"
+            self.hooks.end("on_fit_end")
+        except BaseException as error:
+            diverged = isinstance(error, DivergenceError)
+            self.history.status = "diverged" if diverged else "failed"
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                self.hooks.end("on_fit_end")
+            raise
+
     @torch.no_grad()
     def _measure(self) -> bool:
         self.model.eval()
+        began, chance = self.val_batch_idx, random_state()
         for batch in self.val_feed.batches(self.epoch):
             if self.stopped:  # half a validation says nothing: a resumed run makes it anew
                 self.meter.forget("val_")
+                self.val_batch_idx = began
+                set_random_state(chance)
                 return False
             self.batch = self.prepare_batch(batch)
             with self.optimization.autocast():

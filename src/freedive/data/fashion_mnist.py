@@ -1,5 +1,6 @@
 """Fashion-MNIST (section 4.2), and the drawn garments that stand in for it."""
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import torch
 from safetensors import SafetensorError
 
 from freedive.core.errors import DataError
+from freedive.core.files import StorageError, write_whole
 from freedive.core.hyperparameters import Count, Whole
 from freedive.core.random import derived_seed
 from freedive.data.fetch import unpacked
+from freedive.data.garments import CLASSES, VERSION, draw_garments, garment_labels
 from freedive.data.idx import check_labelled, read_idx
 from freedive.data.images import LabelledImages, Split
 from freedive.data.store import (
@@ -19,13 +22,10 @@ from freedive.data.store import (
     Source,
     cache_dir,
     read_bytes,
-    write_whole,
 )
 
-CLOTHES = (
-    *("t-shirt", "trouser", "pullover", "dress", "coat"),
-    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
-)
+log = logging.getLogger(__name__)
+
 MIRRORS = (
     "http://d2l-data.s3-accelerate.amazonaws.com/",
     "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
@@ -50,7 +50,7 @@ class FashionMNIST(LabelledImages):
 
     name = "fashion-mnist"
     standin = "garments"
-    class_names = CLOTHES
+    class_names = CLASSES
     image_shape = (1, 28, 28)
     collection = Collection(
         name, tuple(RemoteFile(file, digest, MIRRORS) for file, digest in CONTENTS.items())
@@ -99,7 +99,7 @@ class Garments(LabelledImages):
 
     name = "garments"
     synthetic = True
-    class_names = CLOTHES
+    class_names = CLASSES
     data_seed: int
     num_train: int
     num_val: int
@@ -131,31 +131,26 @@ class Garments(LabelledImages):
             split = self._draw(train, num_images)
             try:
                 write_whole(path, safetensors.torch.save(dict(zip(COLUMNS, split, strict=True))))
-            except OSError as error:
+            except StorageError as error:
                 warnings.warn(
-                    f"garments are drawn anew each time: cannot write {path.parent} "
-                    f"({error.strerror}): set FREEDIVE_CACHE to a folder that can be written",
+                    f"garments are drawn anew each time ({error}): "
+                    "set FREEDIVE_CACHE to a folder that can be written",
                     stacklevel=2,
                 )
         return split
 
     def fingerprint(self) -> str:
         """The name with the version of the drawing and all that it depends on."""
-        from freedive.data.garments import VERSION
-
         counts = f"{self.num_train}+{self.num_val}"
         return f"{self.name}:{VERSION}:seed={self.data_seed}:size={self.size}:{counts}"
 
     def _path(self, train: bool) -> Path:
-        from freedive.data.garments import VERSION
-
         split = f"train-{self.num_train}" if train else f"val-{self.num_val}"
         file = f"{VERSION}-{self.data_seed}-{self.size}-{split}.safetensors"
         return cache_dir() / self.name / file
 
     def _draw(self, train: bool, num_images: int) -> Split:
-        from freedive.data.garments import draw_garments, garment_labels
-
+        log.info("drawing %s garments, once: they are kept in the cache", f"{num_images:,}")
         seed = derived_seed(self.data_seed, 0 if train else 1)
         labels = garment_labels(num_images, seed)
         return draw_garments(labels, size=self.size, seed=seed), labels

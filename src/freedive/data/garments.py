@@ -6,7 +6,7 @@ from torch import Tensor
 
 from freedive.core.errors import UsageError
 from freedive.core.random import generator
-from freedive.data.garment_shapes import SILHOUETTES, Canvas, Dice, Pixels
+from freedive.data.garment_shapes import SILHOUETTES, Canvas, Dice, Pixels, box, ripple
 
 VERSION = "garments-1"  # goes into cache keys: changes whenever a drawn byte does
 CLASSES = (
@@ -15,9 +15,8 @@ CLASSES = (
 )  # fmt: skip
 SMALLEST = 8  # pixels a side below which no garment can be told from another
 
-_SHOES = (5, 7, 9)
-_DIALS = 80  # random numbers an example, more than any silhouette asks for
-_PIXELS = 2**19  # a chunk of 2 MiB an operand stays in the processor's cache
+_DIALS = 80  # random numbers an example: the most that a silhouette asks for
+_PIXELS = 2**15  # a chunk stays in the cache, and below the size that torch shares out to threads
 _GRAINS = 2**18
 
 
@@ -42,7 +41,7 @@ def draw_garments(
     grain = torch.rand(_GRAINS + size * size, generator=generator(seed, 3)).sub_(0.5)
     for label in range(len(CLASSES)):
         of_class = (labels == label).nonzero()[:, 0]
-        for rows in of_class.split(max(1, _PIXELS // size**2)):
+        for rows in torch.split(of_class, max(1, _PIXELS // size**2)):
             pictures[rows, 0] = _draw(label, dials[rows], grain, size)
     return pictures
 
@@ -63,16 +62,16 @@ def _draw(
 ) -> UInt8[Tensor, "n {size} {size}"]:
     """The pictures of one class."""
     dice = Dice(dials)
-    start = (dice.between(0, _GRAINS - 1)).long().flatten()
-    x, y = _place(dice, size, label in _SHOES)
+    start = dice.between(0, _GRAINS - 1).long().flatten()
+    x, y = _place(dice, size)
     canvas = Canvas(x, y, _fabric(x, y, dice), size / 2)
     SILHOUETTES[label](canvas, dice)
     noise = grain.unfold(0, size * size, 1)[start].view_as(x)
-    bright = canvas.tone.mul_(noise.mul_(0.25).add_(1))
-    return bright.mul_(255).round_().clamp_(0, 255).to(torch.uint8)
+    bright = canvas.tone.mul_(noise.mul_(0.25).add_(1)).clamp_(0, 1)
+    return bright.mul_(255).add_(0.5).to(torch.uint8)
 
 
-def _place(dice: Dice, size: int, flips: bool) -> tuple[Pixels, Pixels]:
+def _place(dice: Dice, size: int) -> tuple[Pixels, Pixels]:
     """Where each pixel lies on the garment: the picture's grid moved, turned, sheared and bent."""
     centres = (torch.arange(size) + 0.5) * (2 / size) - 1
     x = centres.view(1, 1, -1) - dice.between(-0.1, 0.1)
@@ -91,12 +90,12 @@ def _place(dice: Dice, size: int, flips: bool) -> tuple[Pixels, Pixels]:
 
 def _wave(t: Pixels) -> Pixels:
     """A triangle wave of period 1 between -1 and 1."""
-    return (t - t.floor()).sub_(0.5).abs_().mul_(4).sub_(1)
+    return ripple(t).mul_(4).sub_(1)
 
 
 def _fabric(x: Pixels, y: Pixels, dice: Dice) -> Pixels:
     """The brightness of the cloth: plain, striped, checked or printed, creased and lit."""
-    base = dice.between(0.6, 1.0)
+    base = dice.between(0.45, 0.95)
     slant = dice.either(0.3, dice.between(-1, 1), dice.either(0.5, 0.0, 1.0))
     along = (1 - slant * slant).clamp(min=0).sqrt()
     hard = dice.between(1, 4)
@@ -110,9 +109,7 @@ def _fabric(x: Pixels, y: Pixels, dice: Dice) -> Pixels:
     cloth.add_(crease.mul_(dice.between(0.0, 0.2)))
     cloth.add_(x * dice.between(-0.2, 0.2)).add_(y * dice.between(-0.2, 0.2)).add_(1).mul_(base)
     spot_x, spot_y = x - dice.between(-0.2, 0.2), y - dice.between(-0.4, 0.3)
-    print_ = torch.maximum(
-        spot_x.abs_() - dice.between(0.1, 0.3), spot_y.abs_() - dice.between(0.08, 0.3)
-    )
+    patch = box(spot_x, spot_y, dice.between(0.1, 0.3), dice.between(0.08, 0.3))
     ink = dice.between(-0.7, 0.7) * dice.chance(0.35)
-    cloth.add_((print_ * -12).clamp_(0, 1).mul_(ink))
+    cloth.add_((patch * -12).clamp_(0, 1).mul_(ink))
     return cloth.clamp_(0.08, 1.0)

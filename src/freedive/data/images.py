@@ -29,6 +29,7 @@ class LabelledImages(DataModule):
         resize: height and width of the images of a batch; None leaves them as they are.
     """
 
+    task = "labelled images"
     standin: ClassVar[str | None] = None  # the data set to take where this one cannot be had
     class_names: tuple[str, ...]
     resize: int | None

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,23 +181,6 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(
             f"cannot read {path} ({error.strerror or error}): give a file that can be read"
         ) from None
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that its name never stands on anything but the whole of it.
-
-    Raises:
-        OSError: where it cannot be written; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _check_readable(folder: Path) -> None:

@@ -31,6 +31,7 @@ class SyntheticRegressionData(DataModule):
 
     name = "synthetic-regression"
     synthetic = True
+    task = "regression"
     w: Float[Tensor, " num_inputs"]
     X: Float[Tensor, "n num_inputs"]
     y: Float[Tensor, "n 1"]

@@ -1,5 +1,6 @@
 """Linear regression with torch.nn (section 3.5)."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -22,12 +23,14 @@ def squared_loss(y_hat: Float[Tensor, "*n"], y: Float[Tensor, "*n"]) -> Float[Te
     return F.mse_loss(y_hat, y) / 2
 
 
-CRITERIA = {"squared": squared_loss, "huber": F.huber_loss, "absolute": F.l1_loss}
+CRITERIA: dict[str, Callable[..., Tensor]] = {
+    "squared": squared_loss,
+    "huber": F.huber_loss,
+    "absolute": F.l1_loss,
+}
 
 
-@system(
-    "linear-regression", section="3.4", data=SyntheticRegressionData, trainer={"max_epochs": 3}
-)
+@system("linear-regression", section="3.4", data=SyntheticRegressionData, trainer={"max_epochs": 3})
 class LinearRegression(Regressor):
     """Linear regression: one affine unit fitted by minibatch SGD (section 3.5).
 

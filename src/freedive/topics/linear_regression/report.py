@@ -1,6 +1,7 @@
 """What linear regression found, beside the law that made the data."""
 
 from pathlib import Path
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
@@ -19,7 +20,7 @@ def parameter_report(
     Where the data know their true w and b, these and the errors stand beside what was found.
     """
     w, b = w.cpu(), b.cpu()
-    found = {"w": w.tolist(), "b": b.item()}
+    found: dict[str, Any] = {"w": w.tolist(), "b": b.item()}
     line = f"w = {_numbers(found['w'])}  b = {b.item():.4g}"
     true_w, true_b = getattr(data, "w", None), getattr(data, "b", None)
     if true_w is not None and true_b is not None:

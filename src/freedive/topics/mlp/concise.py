@@ -6,6 +6,9 @@ from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.core.module import Classifier
 from freedive.data.fashion_mnist import FashionMNIST
+from freedive.topics.mlp.scratch import SIGMA
+
+BOOK = {"book": {"sigma": 0.01}}
 
 
 def normal_linear(num_inputs: int, num_outputs: int, sigma: float) -> nn.Linear:
@@ -16,7 +19,7 @@ def normal_linear(num_inputs: int, num_outputs: int, sigma: float) -> nn.Linear:
     return layer
 
 
-@system("mlp", section="5.2", data=FashionMNIST, trainer={"max_epochs": 10})
+@system("mlp", section="5.2", data=FashionMNIST, trainer={"max_epochs": 10}, presets=BOOK)
 class MLP(Classifier):
     """A multilayer perceptron with one hidden layer (section 5.2).
 
@@ -39,7 +42,7 @@ class MLP(Classifier):
         num_outputs: Count = 10,
         num_hiddens: Count = 256,
         lr: Positive = 0.1,
-        sigma: NonNegative = 0.01,
+        sigma: NonNegative = SIGMA,
     ):
         super().__init__()
         self.save_hyperparameters()
@@ -51,7 +54,7 @@ class MLP(Classifier):
         )
 
 
-@system("dropout-mlp", section="5.6", data=FashionMNIST, trainer={"max_epochs": 10})
+@system("dropout-mlp", section="5.6", data=FashionMNIST, trainer={"max_epochs": 10}, presets=BOOK)
 class DropoutMLP(Classifier):
     """A multilayer perceptron with two hidden layers and dropout behind each (section 5.6).
 
@@ -83,7 +86,7 @@ class DropoutMLP(Classifier):
         dropout_1: Probability = 0.5,
         dropout_2: Probability = 0.5,
         lr: Positive = 0.1,
-        sigma: NonNegative = 0.01,
+        sigma: NonNegative = SIGMA,
     ):
         super().__init__()
         self.save_hyperparameters()
