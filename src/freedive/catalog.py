@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeVar
 from freedive.core.data import DataModule
 from freedive.core.errors import FreediveError, UsageError, unknown
 from freedive.core.module import Module
+from freedive.core.random import preserved_random_state, seed_everything
 
 Form = Literal["scratch", "concise"]
 M = TypeVar("M", bound=type[Module])
@@ -120,9 +121,11 @@ class Claim:
         """The room it stands in."""
         return self.check.__module__.split(".")[-2]
 
-    def verify(self) -> list[Verdict]:
-        """Run the check; a claim that yields nothing is an error, since it showed nothing."""
-        verdicts = [judge(*evidence) for evidence in self.check()]
+    def verify(self, seed: int = 0) -> list[Verdict]:
+        """Run the check from a seed; a claim that yields nothing has shown nothing: an error."""
+        with preserved_random_state():
+            seed_everything(seed)
+            verdicts = [judge(*evidence) for evidence in self.check()]
         if not verdicts:
             raise FreediveError(f"the claim {self.statement!r} measured nothing")
         return verdicts

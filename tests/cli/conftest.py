@@ -1,5 +1,6 @@
 """Running the command line: in this process where that is enough, else as a subprocess."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -44,6 +45,7 @@ def call(
     monkeypatch.chdir(tmp_path)
 
     def run(*args: object) -> Outcome:
+        logging.getLogger("freedive").handlers.clear()  # an earlier command's
         capsys.readouterr()
         code = main([str(word) for word in args])
         return Outcome(code, *capsys.readouterr())

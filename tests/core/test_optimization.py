@@ -160,7 +160,7 @@ def test_fp16_without_a_torch_optimizer_is_refused(tiny_data):
 
 
 def test_an_unknown_precision_is_refused(tiny_data):
-    with pytest.raises(UsageError, match="precision wants 32, bf16 or fp16, got '64'"):
+    with pytest.raises(UsageError, match=r"precision.*'64'"):
         quiet(precision="64").fit(tiny_net(), tiny_data)
 
 

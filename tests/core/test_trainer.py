@@ -51,7 +51,7 @@ def test_it_learns(make_data):
     assert history.last["val_acc"] > 0.8
 
 
-@pytest.mark.parametrize(("num_train", "k"), [(48, 3), (50, 3), (50, 2), (5, 4), (50, 100)])
+@pytest.mark.parametrize(("num_train", "k"), [(48, 3), (50, 3), (50, 4), (5, 4), (50, 100)])
 def test_accumulating_is_a_larger_batch(make_data, num_train, k):
     """Also where the last group is short of a batch, and its last batch short of examples."""
     small, large = tiny_net(), tiny_net()

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -68,7 +69,8 @@ def print_curves(board: Any) -> None:
     """Curves, where there is a terminal to draw them in."""
     if sys.stdout.isatty() and board.series:
         width, height = shutil.get_terminal_size((80, 24))
-        print(board.text(min(width, 100), min(max(height // 2, 10), 18)))
+        color = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        print(board.text(min(width, 100), min(max(height // 2, 10), 18), color))
 
 
 def metrics_text(row: dict[str, Any]) -> str:

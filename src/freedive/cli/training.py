@@ -176,7 +176,8 @@ def headline(record: dict[str, Any], trainer: Trainer) -> str:
     origin = f": {record['data_origin']}" if record["data_origin"] else ""
     label = f" (synthetic{origin})" if record["synthetic"] else origin.replace(": ", ", ")
     settings = {**record["model"], **record["data_arguments"]}
-    chosen = (f"{k} {settings[k]}" for k in ("batch_size", "lr", "num_hiddens") if k in settings)
+    named = {"batch_size": "batch", "lr": "lr", "num_hiddens": "hidden units"}
+    chosen = (f"{word} {settings[name]}" for name, word in named.items() if name in settings)
     parts = [
         f"{record['system']} ({record['form']}{preset}) on {record['data']}{label}",
         describe_device(trainer.device),

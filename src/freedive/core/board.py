@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from freedive.core.files import write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SIGNS = "●○+×*#@%"
 Points = list[tuple[float, float]]
 
 
@@ -95,20 +97,20 @@ class ProgressBoard:
 
         write_whole(Path(path), figure_bytes(self.figure(), Path(path).suffix.lstrip(".") or "svg"))
 
-    def text(self, width: int = 80, height: int = 15) -> str:
-        """The curves as plain characters, for a terminal."""
+    def text(self, width: int = 80, height: int = 15, color: bool = False) -> str:
+        """The curves as characters for a terminal, each series with a sign of its own."""
         import plotext
 
         figure = plotext.figure
         figure.clear()
-        figure.theme("colorless").plot_size(width, height).label(self.xlabel or "")
-        for label, points in self.series.items():
+        figure.theme("simple" if color else "colorless").plot_size(width, height)
+        figure.label(self.xlabel or "")
+        for (label, points), sign in zip(self.series.items(), cycle(SIGNS), strict=False):
             drawn = [(x, y) for x, y in points if math.isfinite(y)]
             if drawn:
-                figure.draw(
-                    figure.signal(*map(list, zip(*drawn, strict=True))).lines().label(label)
-                )
-        return str(figure.build().string(colorless=True))
+                signal = figure.signal(*map(list, zip(*drawn, strict=True)), marker=sign)
+                figure.draw(signal.lines().label(label))
+        return str(figure.build().string(colorless=not color))
 
     def show(self) -> None:
         """Show the curves in the notebook cell, in place of the last showing."""

@@ -1,7 +1,5 @@
 """Where tensors live: CUDA, Apple's MPS or the CPU (section 6.7)."""
 
-import os
-
 import torch
 
 from freedive.core.errors import UsageError
@@ -73,7 +71,7 @@ def describe_device(device: torch.device) -> str:
         return f"{device} ({torch.cuda.get_device_name(device)})"
     if device.type == "mps":
         return "mps (Apple GPU)"
-    return f"CPU ({torch.get_num_threads()} threads of {os.cpu_count()} cores)"
+    return f"CPU ({torch.get_num_threads()} threads)"
 
 
 def _has_mps() -> bool:

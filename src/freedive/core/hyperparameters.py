@@ -5,9 +5,9 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from freedive.core.errors import UsageError
+from freedive.core.errors import UsageError, unknown
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,22 @@ def bounds_of(function: Callable[..., Any]) -> dict[str, Bounds]:
     }
 
 
+@cache
+def choices_of(function: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
+    """The words written as `Literal` in a signature: argument name to words."""
+    hints = get_type_hints(function)
+    return {n: get_args(hint) for n, hint in hints.items() if get_origin(hint) is Literal}
+
+
 def check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:
-    """Raise `UsageError` for the first argument that lies outside its declared bounds."""
+    """Raise `UsageError` for the first argument outside its declared bounds or words."""
     for name, bounds in bounds_of(function).items():
         value = arguments.get(name)
         if value is not None and value not in bounds:
             raise UsageError(f"{name} wants {bounds}, got {value!r}")
+    for name, words in choices_of(function).items():
+        if name in arguments and arguments[name] not in words:
+            raise unknown(name, arguments[name], words)
 
 
 class HyperParameters:
@@ -88,7 +98,7 @@ class HyperParameters:
         given = {n: values[n] for n in names[1:] if n not in set(ignore) and not n.startswith("_")}
         for owner in type(self).__mro__:
             init = vars(owner).get("__init__")
-            if init is not None and getattr(init, "__code__", None) is caller.f_code:
+            if init and getattr(inspect.unwrap(init), "__code__", None) is caller.f_code:
                 check_arguments(init, given)
         self.hparams = {**getattr(self, "hparams", {}), **given}
         for name, value in given.items():

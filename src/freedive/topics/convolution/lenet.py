@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from freedive.catalog import system
 from freedive.core.callbacks import CosineSchedule
-from freedive.core.errors import UsageError, unknown
+from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.core.module import Classifier
 from freedive.data.fashion_mnist import FashionMNIST
@@ -39,13 +39,6 @@ def init_cnn(module: nn.Module, activation: Literal["sigmoid", "relu"] = "sigmoi
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             else:
                 nn.init.xavier_uniform_(layer.weight)
-
-
-def chosen(kind: str, given: str, known: dict[str, Any]) -> Any:
-    """What a word stands for; an unknown word is an error with the nearest one."""
-    if given not in known:
-        raise unknown(kind, given, known)
-    return known[given]
 
 
 @system(
@@ -101,10 +94,9 @@ class LeNet(Classifier):
                 f"LeNet wants images of at least 12×12, got {image_size}×{image_size}: "
                 "pass resize=28 to the data"
             )
-        conv, avg, maximum = self.layers.Conv2d, self.layers.AvgPool2d, self.layers.MaxPool2d
-        act = chosen("activation", activation, {"sigmoid": nn.Sigmoid, "relu": nn.ReLU})
-        pool = chosen("pooling", pooling, {"avg": avg, "max": maximum})
-        chosen("schedule", schedule, dict.fromkeys(("constant", "cosine")))
+        conv = self.layers.Conv2d
+        act = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[activation]
+        pool = {"avg": self.layers.AvgPool2d, "max": self.layers.MaxPool2d}[pooling]
         self.net = nn.Sequential(
             *(conv(in_channels, 6, kernel_size=5, padding=2), act(), pool(2)),
             *(conv(6, 16, kernel_size=5), act(), pool(2)),

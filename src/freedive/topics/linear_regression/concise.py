@@ -10,7 +10,6 @@ from torch.nn import functional as F
 
 from freedive.catalog import system
 from freedive.core.data import DataModule
-from freedive.core.errors import unknown
 from freedive.core.hyperparameters import Count, NonNegative, Positive
 from freedive.core.module import Regressor
 from freedive.data.synthetic import SyntheticRegressionData
@@ -54,8 +53,6 @@ class LinearRegression(Regressor):
     ):
         super().__init__()
         self.save_hyperparameters()
-        if criterion not in CRITERIA:
-            raise unknown("criterion", criterion, CRITERIA)
         self.net = nn.Linear(num_inputs, 1)
         nn.init.normal_(self.net.weight, std=sigma)
         nn.init.zeros_(self.net.bias)

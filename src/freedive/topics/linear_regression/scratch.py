@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from freedive.catalog import system
 from freedive.core.data import DataModule
-from freedive.core.errors import UsageError, unknown
+from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive
 from freedive.core.module import Regressor
 from freedive.topics.linear_regression.report import parameter_report
@@ -90,8 +90,6 @@ class LinearRegressionScratch(Regressor):
     ):
         super().__init__()
         self.save_hyperparameters()
-        if criterion not in CRITERIA:
-            raise unknown("criterion", criterion, CRITERIA)
         self.w = nn.Parameter(torch.randn(num_inputs, 1) * sigma)
         self.b = nn.Parameter(torch.zeros(1))
 
