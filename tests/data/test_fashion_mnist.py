@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from freedive.core.errors import DataError
-from freedive.data import fashion_mnist, garments
+from freedive.data import fashion_mnist
 from freedive.data.fashion_mnist import FashionMNIST, Garments
 from freedive.data.store import Collection, RemoteFile
 
@@ -122,7 +122,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         shape = (len(labels), 1, size, size)
         return torch.randint(256, shape, generator=chance, dtype=torch.uint8)
 
-    monkeypatch.setattr(garments, "draw_garments", draw)
+    monkeypatch.setattr(fashion_mnist, "draw_garments", draw)
     return seeds
 
 

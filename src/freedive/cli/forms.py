@@ -4,14 +4,14 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal
 
 import docstring_parser
 import tyro
 
 from freedive.catalog import System
 from freedive.core.data import DataModule
-from freedive.core.hyperparameters import bounds_of
+from freedive.core.hyperparameters import annotations_of, bounds_of
 from freedive.core.trainer import Trainer
 
 NOT_FLAGS = ("callbacks", "run", "progress", "folder")  # what a command line cannot say
@@ -78,7 +78,7 @@ def arguments(
 ) -> list[tuple[str, Any, Any]]:
     """A constructor's arguments as dataclass fields: name, type with help, default."""
     init = kind.__init__ if inspect.isclass(kind) else kind
-    hints = get_type_hints(init, include_extras=True)
+    hints = annotations_of(init)
     docs = {p.arg_name: p.description for p in docstring_parser.parse(kind.__doc__ or "").params}
     bounds = bounds_of(init)
     fields = []

@@ -25,7 +25,8 @@ class History:
     Attributes:
         epochs: a row for each finished epoch: ``{"epoch": 1, "train_loss": …, "val_loss": …}``.
         curves: series name to points (x in epochs, mean of the steps since the last point).
-        status: ``finished``, ``stopped`` (a callback ended it), ``interrupted`` or ``diverged``.
+        status: ``finished``, ``stopped`` (a callback ended it), ``interrupted``, ``diverged`` or
+            ``failed``.
     """
 
     def __init__(self, epochs: list[Row] | None = None, curves: dict[str, list[Any]] | None = None):

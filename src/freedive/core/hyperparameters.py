@@ -1,11 +1,13 @@
 """Arguments that become attributes, and that are checked at the door (section 3.2.1)."""
 
+import contextlib
 import inspect
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from freedive.core.errors import UsageError, unknown
 
@@ -20,11 +22,12 @@ class Bounds:
     whole: bool = False
 
     def __contains__(self, value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, Integral if self.whole else Real):
             return False
-        if not math.isfinite(value) or (self.whole and value != int(value)):
+        if not math.isfinite(value):
             return False
-        return self.low < value <= self.high if self.above else self.low <= value <= self.high
+        number: Any = value
+        return (self.low < number if self.above else self.low <= number) and number <= self.high
 
     def __str__(self) -> str:
         kind = "whole number" if self.whole else "number"
@@ -41,13 +44,22 @@ NonNegative = Annotated[float, Bounds(0)]
 Probability = Annotated[float, Bounds(0, 1)]
 
 
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """A function's annotations; one whose names cannot be found (yet) is left out."""
+    function = inspect.unwrap(function)
+    found = {}
+    for name, hint in inspect.get_annotations(function).items():
+        with contextlib.suppress(Exception):
+            found[name] = eval(hint, function.__globals__) if isinstance(hint, str) else hint
+    return found
+
+
 @cache
 def bounds_of(function: Callable[..., Any]) -> dict[str, Bounds]:
     """The bounds written in a signature: argument name to bounds."""
-    hints = get_type_hints(function, include_extras=True)
     return {
         name: mark
-        for name, hint in hints.items()
+        for name, hint in annotations_of(function).items()
         for part in (hint, *getattr(hint, "__args__", ()))  # also inside Optional
         for mark in getattr(part, "__metadata__", ())
         if isinstance(mark, Bounds)
@@ -57,8 +69,8 @@ def bounds_of(function: Callable[..., Any]) -> dict[str, Bounds]:
 @cache
 def choices_of(function: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     """The words written as `Literal` in a signature: argument name to words."""
-    hints = get_type_hints(function)
-    return {n: get_args(hint) for n, hint in hints.items() if get_origin(hint) is Literal}
+    hints = annotations_of(function).items()
+    return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal}
 
 
 def check_arguments(function: Callable[..., Any], arguments: dict[str, Any]) -> None:

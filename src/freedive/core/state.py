@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freedive.core.checkpoint import check_fits, load_checkpoint
+from freedive.core.errors import UsageError
 from freedive.core.hooks import Callback
 from freedive.core.random import random_state, set_random_state
 
@@ -65,9 +66,11 @@ def restore_training_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     set_random_state(state["random"]["now"])
 
 
-def restore_last(trainer: "Trainer") -> None:
+def restore_last(trainer: "Trainer", run: str | Path | None) -> None:
     """Take the run folder's last checkpoint, where there is one."""
-    path = Path(trainer.run or ".") / "checkpoints" / LAST
+    if run is None:
+        raise UsageError("resume=True wants the run's folder: pass run='runs/…' to the Trainer")
+    path = Path(run) / "checkpoints" / LAST
     if path.exists():
         state = load_checkpoint(path)
         check_fits(trainer.model, state, path)

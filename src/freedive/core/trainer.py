@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -102,7 +102,7 @@ class Trainer(HyperParameters):
         try:
             self.prepare(model, data)
             if resume:
-                restore_last(self)
+                restore_last(self, self.run)
             with graceful_stop(self.stop):
                 self._fit_epochs()
         finally:
@@ -245,7 +245,8 @@ class Trainer(HyperParameters):
         refuse_divergence(losses, self._checked, self.model, inputs, rates[0])
         self._checked = len(losses)
         for name in [n for n in self.meter.values if n.startswith("train_")]:
-            drawn = sum(x > self.epoch for x, _ in self.model.board.series.get(name, ()))
+            latest = reversed(self.model.board.series.get(name, ()))
+            drawn = sum(1 for _ in takewhile(lambda point: point[0] > self.epoch, latest))
             for x, y in self.meter.curve(name, drawn, num_steps, POINTS_PER_EPOCH):
                 self.model.board.draw(self.epoch + x, y, name)
         self.hooks.start("on_read")

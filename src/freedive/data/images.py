@@ -111,7 +111,8 @@ def as_floats(
     images: UInt8[Tensor, "n channels height width"], size: int | None = None
 ) -> Float[Tensor, "n channels new_height new_width"]:
     """Bytes to floats in [0, 1], resized bilinearly to ``size`` × ``size`` where that is given."""
-    floats = images * (1 / 255)
+    # two plain steps are faster than one that mixes types
+    floats = images.to(torch.float32, copy=True).mul_(1 / 255)
     height, width = images.shape[-2:]
     if size is None or height == width == size:
         return floats
