@@ -89,9 +89,9 @@ def _keras(system: str, data: DataModule, batch_size: int) -> Epoch:
         ],
         "lenet": [
             keras.layers.Conv2D(6, 5, padding="same", **sigmoid),
-            keras.layers.AveragePooling2D(),
+            keras.layers.AveragePooling2D(2),
             keras.layers.Conv2D(16, 5, **sigmoid),
-            keras.layers.AveragePooling2D(),
+            keras.layers.AveragePooling2D(2),
             keras.layers.Flatten(),
             keras.layers.Dense(120, **sigmoid),
             keras.layers.Dense(84, **sigmoid),

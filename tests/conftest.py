@@ -4,13 +4,21 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+import tests.shapes
 import torch
+from jaxtyping import install_import_hook
 from torch import Tensor
 
-from freedive.core.data import DataModule
-from freedive.core.hyperparameters import Count, Whole
-from freedive.core.loader import TensorLoader
-from freedive.core.random import seed_everything
+# before freedive is imported: from here on, the shapes in signatures are checked at every call
+SHAPED = ["freedive.core.metrics", "freedive.core.module", "freedive.core.samples",
+          "freedive.core.figures", "freedive.data.images", "freedive.data.own_images",
+          "freedive.data.synthetic", "freedive.topics"]  # fmt: skip
+install_import_hook(SHAPED, f"{tests.shapes.__name__}.check")
+
+from freedive.core.data import DataModule  # noqa: E402
+from freedive.core.hyperparameters import Count, Whole  # noqa: E402
+from freedive.core.loader import TensorLoader  # noqa: E402
+from freedive.core.random import seed_everything  # noqa: E402
 
 
 class TinyData(DataModule):

@@ -13,6 +13,7 @@ from torch import Tensor
 from freedive.core.errors import DataError
 from freedive.data import fashion_mnist
 from freedive.data.fashion_mnist import FashionMNIST, Garments
+from freedive.data.garments import CLASSES
 from freedive.data.store import Collection, RemoteFile
 
 REAL = os.environ.get("FREEDIVE_DATA")
@@ -134,7 +135,7 @@ def test_garments_are_drawn_once_and_kept(drawn: list[int]) -> None:
     assert first.train[0].shape == (12, 1, 9, 9)
     second.train[0].zero_()  # what comes from the cache can be written, too
     assert Garments.synthetic
-    assert first.class_names == garments.CLASSES
+    assert first.class_names == CLASSES
 
 
 def test_other_garments_are_drawn_anew(drawn: list[int]) -> None:

@@ -4,7 +4,7 @@ import math
 import struct
 
 import torch
-from jaxtyping import Int, UInt8
+from jaxtyping import Integer, UInt8
 from torch import Tensor
 
 from freedive.core.errors import DataError
@@ -61,7 +61,7 @@ def read_idx(data: bytes, where: str, axes: int) -> UInt8[Tensor, "..."]:
 
 
 def check_labelled(
-    images: UInt8[Tensor, "n ..."], labels: Int[Tensor, " m"], num_classes: int, where: str
+    images: UInt8[Tensor, "n ..."], labels: Integer[Tensor, " m"], num_classes: int, where: str
 ) -> None:
     """Raise `DataError` unless there is one label an image, and each names a class."""
     if len(images) != len(labels):
