@@ -1,6 +1,6 @@
 """``freedive evaluate`` and ``freedive predict``: a run's model at work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,7 +13,7 @@ from freedive.core.data import DataModule
 from freedive.core.errors import DataError, UsageError
 from freedive.core.module import Module
 from freedive.core.trainer import Trainer
-from freedive.experiment import Experiment
+from freedive.experiment import Experiment, check_task
 from freedive.runs import Run, find_run
 
 
@@ -53,8 +53,7 @@ def evaluate(args: list[str]) -> int:
         print_json({"run": str(run.folder), "data": name, "synthetic": data.synthetic,
                     "checkpoint": asked.checkpoint, "metrics": row})  # fmt: skip
     else:
-        label = " (synthetic)" if data.synthetic else ""
-        print(f"{run.folder} ({asked.checkpoint}) on {name}{label}: {metrics_text(row)}")
+        print(f"{run.folder} ({asked.checkpoint}) on {data.label}: {metrics_text(row)}")
     return 0
 
 
@@ -89,9 +88,10 @@ def predict(args: list[str]) -> int:
         output = model(X.to(trainer.device)).float().cpu()
     rows = [guesses(o, t, data, asked.top) for o, t in zip(output, truth, strict=True)]
     if asked.json:
-        print_json({"run": str(run.folder), "predictions": [
+        print_json({"run": str(run.folder), "data": data.label, "predictions": [
             {"input": name, **row} for name, row in zip(names, rows, strict=True)]})  # fmt: skip
         return 0
+    print(f"{run.folder}, trained on {data.label}")
     print_table(
         ("input", "prediction", "truth"),
         [
@@ -105,14 +105,12 @@ def predict(args: list[str]) -> int:
 def load(
     run: Run, checkpoint: str = "best", data_name: str | None = None
 ) -> tuple[Module, DataModule, Experiment]:
-    """A run's model with its weights, and the data that go with it."""
-    record = run.record
-    own = Experiment.from_json(record)
-    data = own.build_data() if data_name is None else None
-    experiment = own
-    if data_name is not None and data_name != own.data:
-        experiment = Experiment.from_json({**record, "data": data_name, "data_arguments": {}})
-    data = data or experiment.build_data()
+    """A run's model with its weights, and the data that go with it or that are named."""
+    experiment = Experiment.from_json(run.record)
+    if data_name not in (None, experiment.data):
+        check_task(experiment.entry, str(data_name))
+        experiment = replace(experiment, data=str(data_name), data_arguments={})
+    data = experiment.build_data()
     model = experiment.build_model(data)
     run.load_weights(model, checkpoint)
     return model, data, experiment

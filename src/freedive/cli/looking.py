@@ -160,6 +160,8 @@ def list_runs(args: list[str]) -> int:
         print(f"no runs in {asked.runs_dir} yet: freedive train lenet makes one")
         return 0
     columns = ("run", "status", "data", "epochs", "best", "seconds")
+    for row in rows:
+        row["data"] = f"{row['data']} (synthetic)" if row.get("synthetic") else row.get("data")
     print_table(columns, [[r.get(c, "") for c in columns] for r in rows])
     return 0
 
@@ -173,6 +175,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "impl": record.get("form"),
         "status": run.status,
         "data": record.get("data"),
+        "synthetic": record.get("synthetic"),
         "epochs": len(history),
         "best": f"{history.monitored} {best[history.monitored]:.4f}" if best else "",
         "seconds": seconds_text(record["seconds"]) if "seconds" in record else "",

@@ -58,9 +58,10 @@ class ProgressBoard:
         xscale: str = "linear",
         yscale: str = "linear",
         display: bool = True,
+        title: str = "",
     ):
         self.xlabel, self.ylabel, self.xlim, self.ylim = xlabel, ylabel, xlim, ylim
-        self.xscale, self.yscale, self.display = xscale, yscale, display
+        self.xscale, self.yscale, self.display, self.title = xscale, yscale, display, title
         self.series: dict[str, Points] = {}
         self._pending: dict[str, Points] = {}
         self._throttle = Throttle()
@@ -88,7 +89,11 @@ class ProgressBoard:
         from freedive.core.figures import curves_figure
 
         return curves_figure(
-            self.series, self.xlabel, self.ylabel, self.xlim, self.ylim, self.xscale, self.yscale
+            self.series,
+            *(self.xlabel, self.ylabel),
+            *(self.xlim, self.ylim),
+            *(self.xscale, self.yscale),
+            title=self.title,
         )
 
     def save(self, path: str | Path) -> None:

@@ -20,6 +20,12 @@ class DataModule(HyperParameters):
     task: ClassVar[str] = ""  # what kind of learning they serve: decides which systems take them
     batch_size: int
 
+    @property
+    def label(self) -> str:
+        """The name as every output shows it; what was made by code says so."""
+        name = self.name or type(self).__name__
+        return f"{name} (synthetic)" if self.synthetic else name
+
     def get_dataloader(self, train: bool) -> Iterable[Any]:
         """The batches of the training or of the validation examples."""
         raise NotImplementedError(f"{type(self).__name__} wants a get_dataloader(train)")

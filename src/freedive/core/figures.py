@@ -21,6 +21,7 @@ def curves_figure(
     ylim: tuple[float, float] | None = None,
     xscale: str = "linear",
     yscale: str = "linear",
+    title: str = "",
 ) -> "Figure":
     """One line a series, any number of them."""
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def curves_figure(
         marker = "o" if len(points) < 2 else None
         axes.plot(xs, ys, linestyle=LINES[i % 4], color=f"C{i % 10}", marker=marker, label=label)
     axes.set(xlabel=xlabel or "", ylabel=ylabel or "", xscale=xscale, yscale=yscale)
-    axes.set(xlim=xlim, ylim=ylim)
+    axes.set(xlim=xlim, ylim=ylim, title=title)
     axes.grid(alpha=0.3)
     if series:
         axes.legend()
@@ -40,13 +41,17 @@ def curves_figure(
 
 
 def gallery_figure(
-    images: Float[Tensor, "n channels height width"], titles: Sequence[str], ncols: int = 8
+    images: Float[Tensor, "n channels height width"],
+    titles: Sequence[str],
+    title: str = "",
+    ncols: int = 8,
 ) -> "Figure":
     """Images in a grid, each under its title."""
     from matplotlib.figure import Figure
 
     nrows = max(1, -(-len(images) // ncols))
-    figure = Figure(figsize=(1.5 * ncols, 1.9 * nrows), layout="constrained")
+    figure = Figure(figsize=(1.5 * ncols, 0.4 + 1.9 * nrows), layout="constrained")
+    figure.suptitle(title)
     for i, axes in enumerate(figure.subplots(nrows, ncols, squeeze=False).flat):
         axes.axis("off")
         if i < len(images):
@@ -56,7 +61,7 @@ def gallery_figure(
 
 
 def confusion_figure(
-    matrix: Int[Tensor, "classes classes"], class_names: Sequence[str]
+    matrix: Int[Tensor, "classes classes"], class_names: Sequence[str], title: str = ""
 ) -> "Figure":
     """A confusion matrix with its counts; rows are true classes, shaded by their share."""
     from matplotlib.figure import Figure
@@ -73,7 +78,7 @@ def confusion_figure(
             axes.text(j, i, str(count) if count else "·", ha="center", va="center", color=colour)
     axes.set_xticks(range(n), class_names, rotation=45, ha="right")
     axes.set_yticks(range(n), class_names)
-    axes.set(xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     return figure
 
 

@@ -31,7 +31,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write numbers and tables to ``report.json`` and each figure to an SVG; gives the paths."""
+        """Write numbers and tables to ``report.json``, each figure to an SVG; gives the paths."""
         written = [folder / "report.json"]
         write_json(
             written[0], {"numbers": self.numbers, "tables": self.tables, "notes": self.notes}

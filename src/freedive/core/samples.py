@@ -42,15 +42,17 @@ def classifier_samples(model: nn.Module, data: "DataModule", folder: Path) -> li
     names = list(getattr(data, "class_names", map(str, range(num_classes))))[:num_classes]
     predicted = logits.argmax(dim=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).long()
     matrix = confusion_matrix(predicted, y, num_classes)
-    write_json(folder / "confusion.json", {"classes": names, "matrix": matrix.tolist()})
-    write_whole(folder / "confusion.svg", figure_bytes(confusion_figure(matrix, names)))
+    counts = {"data": data.label, "classes": names, "matrix": matrix.tolist()}
+    write_json(folder / "confusion.json", counts)
+    picture = confusion_figure(matrix, names, title=data.label)
+    write_whole(folder / "confusion.svg", figure_bytes(picture))
     wrong = (predicted != y).nonzero()[:, 0]
     lines = [f"{len(wrong)} of {len(y)} wrong: {worst_confusion(matrix, names)}"]
     if X.dim() == 4 and len(wrong):
         sureness = logits.softmax(dim=1).amax(dim=1)[wrong]
         rows = wrong[sureness.argsort(descending=True, stable=True)[:GALLERY]]
         titles = [f"{names[y[i]]}\n→ {names[predicted[i]]}" for i in rows]
-        gallery = gallery_figure(X[rows], titles)
+        gallery = gallery_figure(X[rows], titles, f"wrong predictions on {data.label}")
         write_whole(folder / "wrong.png", figure_bytes(gallery, "png"))
     return lines
 

@@ -191,6 +191,9 @@ class Trainer(HyperParameters):
         self.optimization = Optimization(model, self.device, self.precision)
         self.optim = self.optimization.optim
         model.board.clear()
+        model.board.xlabel = model.board.xlabel or "epoch"
+        label = getattr(data, "label", type(data).__name__)
+        model.board.title = model.board.title or f"{type(model).__name__} on {label}"
         self.history = History(curves=model.board.series)
         own: list[Callback] = []
         if self.run is not None:
