@@ -210,7 +210,8 @@ def print_summary(
 ) -> None:
     """How it went, where it is kept, what one may do next."""
     best = history.best()
-    print(f"{history.status}: {len(history)} epochs in {seconds_text(seconds)}")
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
+    print(f"{history.status}: {epochs} in {seconds_text(seconds)}")
     if best:
         metrics = {k: v for k, v in best.items() if k.startswith("val_")} or best
         print(f"best epoch {best['epoch']}: {metrics_text(metrics)}")
