@@ -65,12 +65,9 @@ def train(args: list[str]) -> int:
 
 def begin(experiment: Experiment, output: Output, origin: str) -> int:
     """Build everything, and only then make the run's folder."""
-    if not output.quiet:
-        print_news()
     data = experiment.build_data()
     model = experiment.build_model(data)
     trainer = experiment.build_trainer(progress=not output.quiet)
-    data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
     record = {
         **fresh_record(),
         **experiment.to_json(),
@@ -80,6 +77,10 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
         "device": describe_device(trainer.device),
         "seed": experiment.seed,
     }
+    if not output.quiet:
+        print(headline(record, trainer), flush=True)
+        print_news()
+    data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
     run = Run.create(Path(output.runs_dir), experiment.system, output.name, record)
     return carry_out(run, model, data, trainer, output)
 
@@ -120,6 +121,8 @@ def resume(args: list[str]) -> int:
     if run.last.exists():
         run.load_weights(model, "last")  # a damaged checkpoint is refused before anything changes
     run.update(status="running", pid=os.getpid(), trainer=experiment.trainer)
+    if not asked.quiet:
+        print(headline(run.record, trainer), flush=True)
     output = Output(asked.runs_dir, run.folder.name, asked.quiet, asked.json)
     return carry_out(run, model, data, trainer, output)
 
@@ -128,7 +131,6 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
     """Train, write what is to be looked at, and say how it went."""
     record = run.record
     if not output.quiet:
-        print(headline(record, trainer))
         print_layers(model, input_shape(data))
     began = time.perf_counter() - record.get("seconds", 0.0)
     trainer.run = run.folder
