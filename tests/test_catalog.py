@@ -12,6 +12,7 @@ from freedive.core.checkpoint import load_checkpoint, save_checkpoint
 from freedive.core.errors import FreediveError, UsageError
 from freedive.core.trainer import Trainer
 from freedive.data.images import LabelledImages
+from freedive.parity import copy_weights
 
 SYSTEMS = catalog.systems()
 FORMS = [(entry.id, form) for entry in SYSTEMS for form in entry.forms]
@@ -129,17 +130,6 @@ def test_every_argument_is_typed_has_a_default_and_is_explained(id, form):
         assert parameter.default is not inspect.Parameter.empty, name
         assert parameter.annotation is not inspect.Parameter.empty, name
         assert f"{name}:" in text, name
-
-
-def copy_weights(source, target):
-    """By name where names are shared; else in order, matrices turned."""
-    weights = source.state_dict()
-    if weights.keys() != target.state_dict().keys():
-        turned = [t.T if t.dim() == 2 else t for t in weights.values()]
-        shapes = [t.shape for t in target.state_dict().values()]
-        tensors = [t.reshape(shape) for t, shape in zip(turned, shapes, strict=True)]
-        weights = dict(zip(target.state_dict(), tensors, strict=True))
-    target.load_state_dict(weights)
 
 
 @pytest.mark.parametrize("id", TWINS)

@@ -29,17 +29,23 @@ class Parity:
     milliseconds: tuple[float, float]
 
 
+def paired(one: nn.Module, other: nn.Module) -> Callable[[Tensor], Tensor]:
+    """What makes a parameter of one form out of its twin's.
+
+    Forms that share their parameters' names share their shapes. Otherwise one of them writes
+    ``X @ W`` with matrices of (inputs, outputs), where `nn.Linear` keeps (outputs, inputs).
+    """
+    if one.state_dict().keys() == other.state_dict().keys():
+        return lambda tensor: tensor
+    return lambda tensor: tensor.T if tensor.dim() == 2 else tensor
+
+
 @torch.no_grad()
 def copy_weights(source: nn.Module, target: nn.Module) -> None:
-    """Give ``target`` the weights of ``source``, parameter by parameter in their order.
-
-    ``X @ W`` keeps its matrices as (inputs, outputs), `nn.Linear` as (outputs, inputs): where one
-    pair of matrices fits only turned, all are turned.
-    """
-    pairs = list(zip(source.parameters(), target.parameters(), strict=True))
-    turn = any(s.shape != t.shape for s, t in pairs if s.dim() == 2)
-    for s, t in pairs:
-        value = s.T if turn and s.dim() == 2 else s
+    """Give ``target`` the weights of ``source``, parameter by parameter in their order."""
+    turned = paired(source, target)
+    for s, t in zip(source.parameters(), target.parameters(), strict=True):
+        value = turned(s)
         if value.shape != t.shape:
             raise UsageError(
                 f"a parameter of shape {tuple(s.shape)} has no match of shape {tuple(t.shape)}: "
@@ -61,8 +67,8 @@ def measure_parity(
         torch.autograd.grad(loss, list(m.parameters()))
         for loss, m in zip(losses, models, strict=True)
     ]
-    turned = any(a.shape != b.shape for a, b in zip(*grads, strict=True))
-    gaps = [gap(a.T if turned and a.dim() == 2 else a, b) for a, b in zip(*grads, strict=True)]
+    turned = paired(scratch, concise)
+    gaps = [gap(turned(a), b) for a, b in zip(*grads, strict=True)]
     return Parity(
         outputs=gap(*outputs),
         loss=gap(*losses),

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from tests.topics.curves import curve
 from torch import nn
 
 from freedive.catalog import find_system
@@ -57,16 +58,7 @@ def test_both_forms_agree_in_outputs_and_gradients(arguments, layout, size):
 
 def test_both_forms_learn_along_one_curve():
     X, y = images(32), torch.arange(32) % 10
-    curves = []
-    for model in twins(activation="relu", lr=0.1):
-        optim, losses = model.configure_optimizers(), []
-        for _ in range(10):
-            optim.zero_grad()
-            loss = model.loss(model(X), y)
-            loss.backward()
-            optim.step()
-            losses.append(loss.item())
-        curves.append(losses)
+    curves = [curve(model, [(X, y)] * 10) for model in twins(activation="relu", lr=0.1)]
     assert curves[0] == pytest.approx(curves[1], rel=1e-3)
     assert curves[0][-1] < curves[0][0]
 

@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from tests.topics.curves import curve
 from torch import nn
 from torch.nn import functional as F
 
@@ -57,16 +58,7 @@ def test_both_forms_agree_in_outputs_and_gradients(criterion, n):
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_both_forms_learn_along_one_curve(criterion):
     data = SyntheticRegressionData(w=(2.0, -3.4, 1.0), num_train=100, num_val=10, data_seed=1)
-    curves = []
-    for model in twins(criterion):
-        optim, losses = model.configure_optimizers(), []
-        for X, y in [*data.val_dataloader()] * 10:
-            optim.zero_grad()
-            loss = model.loss(model(X), y)
-            loss.backward()
-            optim.step()
-            losses.append(loss.item())
-        curves.append(losses)
+    curves = [curve(model, [*data.val_dataloader()] * 10) for model in twins(criterion)]
     assert curves[0] == pytest.approx(curves[1], rel=1e-4)
     assert curves[0][-1] < curves[0][0]
 

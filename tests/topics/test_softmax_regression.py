@@ -2,6 +2,7 @@ import os
 
 import pytest
 import torch
+from tests.topics.curves import curve
 from torch.nn import functional as F
 
 from freedive.core.errors import UsageError
@@ -44,16 +45,7 @@ def test_both_forms_agree_in_outputs_and_gradients(n):
 def test_both_forms_learn_along_one_curve():
     torch.manual_seed(1)
     X, y = torch.rand(32, 12), torch.randint(4, (32,))
-    curves = []
-    for model in twins(lr=0.5):
-        optim, losses = model.configure_optimizers(), []
-        for _ in range(20):
-            optim.zero_grad()
-            loss = model.loss(model(X), y)
-            loss.backward()
-            optim.step()
-            losses.append(loss.item())
-        curves.append(losses)
+    curves = [curve(model, [(X, y)] * 20) for model in twins(lr=0.5)]
     assert curves[0] == pytest.approx(curves[1], rel=1e-4)
     assert curves[0][-1] < curves[0][0]
 
