@@ -49,7 +49,7 @@ class System:
     @property
     def topic(self) -> str:
         """The room it stands in."""
-        return self.model().__module__.split(".")[-2]
+        return room_of(self.model())
 
     @property
     def title(self) -> str:
@@ -119,7 +119,7 @@ class Claim:
     @property
     def topic(self) -> str:
         """The room it stands in."""
-        return self.check.__module__.split(".")[-2]
+        return room_of(self.check)
 
     def verify(self, seed: int = 0) -> list[Verdict]:
         """Run the check from a seed; a claim that yields nothing has shown nothing: an error."""
@@ -207,6 +207,8 @@ def judge(measured: Any, expected: Any, tolerance: float = 1e-6) -> Verdict:
     """
     import torch
 
+    if isinstance(measured, torch.Tensor) and measured.dim() == 0:
+        measured = measured.item()
     if isinstance(expected, tuple) and isinstance(measured, (int, float)):
         low, high = expected
         outside = max(low - measured, measured - high, 0.0)
@@ -242,6 +244,12 @@ def discover() -> None:
 def _import_room(room: ModuleType) -> None:
     for module in pkgutil.walk_packages(getattr(room, "__path__", ()), f"{room.__name__}."):
         importlib.import_module(module.name)
+
+
+def room_of(thing: Any) -> str:
+    """The room that a class or function stands in; a room of one file is that file."""
+    *above, _ = parts = thing.__module__.split(".")
+    return str((above or parts)[-1])
 
 
 def by_section(section: str) -> list[int]:
