@@ -92,7 +92,7 @@ def arguments(
         hint, default = hints[name], changed.get(name, parameter.default)
         if name in from_data:
             hint, default, help_text = hint | None, None, f"{help_text} (None: known from the data)"
-        marked: Any = Annotated[hint, told(help_text.replace("%", "%%"))]
+        marked: Any = Annotated[hint, told(help_text)]
         fields.append((name, marked, dataclasses.field(default=default)))
     return fields
 

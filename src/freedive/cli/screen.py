@@ -1,6 +1,5 @@
 """What commands print: tables for people, one object for programs."""
 
-import json
 import logging
 import math
 import os
@@ -11,10 +10,12 @@ from typing import Any
 
 from torch import nn
 
+from freedive.core.files import json_text
+
 
 def print_json(value: Any) -> None:
     """One object on one line; what JSON cannot say (NaN, infinity) becomes null."""
-    print(json.dumps(_sayable(value), ensure_ascii=False, allow_nan=False, default=str), flush=True)
+    print(json_text(value), flush=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
@@ -95,13 +96,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "" if math.isnan(value) else f"{value:.4g}"
     return "" if value is None else str(value)
-
-
-def _sayable(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(k): _sayable(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_sayable(v) for v in value]
-    return value

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import math
 import os
 import secrets
 from pathlib import Path
@@ -38,8 +39,25 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """`write_whole` for anything that JSON can say."""
-    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    """`write_whole` for anything that `json_text` can say."""
+    write_whole(path, json_text(value, indent=2) + "\n")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """A value as JSON; what JSON has no number for (NaN, infinity) becomes null."""
+    return json.dumps(
+        _sayable(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str
+    )
+
+
+def _sayable(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): _sayable(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_sayable(part) for part in value]
+    return value
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from freedive.core.board import Throttle
 from freedive.core.callbacks import snapshot
 from freedive.core.checkpoint import save_checkpoint
-from freedive.core.files import storage_error, write_whole
+from freedive.core.files import json_text, storage_error, write_whole
 from freedive.core.history import improves
 from freedive.core.hooks import Callback
 from freedive.core.hyperparameters import Positive
@@ -97,7 +97,7 @@ class MetricsFile(Callback):
         self._began = time.perf_counter()
         kept = read_metrics(self.path)[: trainer.epoch] if trainer.epoch else []
         kept = kept if len(kept) == trainer.epoch else trainer.history.epochs
-        write_whole(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+        write_whole(self.path, "".join(json_text(row) + "\n" for row in kept))
 
     def on_epoch_end(self, trainer: "Trainer") -> None:
         """Add the epoch's row, with the seconds it took."""
@@ -106,7 +106,7 @@ class MetricsFile(Callback):
         self._began = now
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+                file.write(json_text(row) + "\n")
         except OSError as error:
             raise storage_error(self.path, error) from error
 
