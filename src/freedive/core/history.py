@@ -9,9 +9,9 @@ Row = dict[str, Any]
 LARGER_IS_BETTER = ("acc", "accuracy", "bleu", "f1")
 
 
-def improves(metric: str, new: float, old: float | None, min_delta: float = 0.0) -> bool:
+def improves(metric: str, new: float | None, old: float | None, min_delta: float = 0.0) -> bool:
     """Whether ``new`` beats ``old`` by more than ``min_delta``, in the metric's own direction."""
-    if new != new:  # NaN never improves
+    if new is None or new != new:  # NaN, which files know as null, never improves
         return False
     if old is None:
         return True
