@@ -234,7 +234,9 @@ def discover() -> None:
     for point in entry_points(group="freedive.topics"):
         try:
             _import_room(point.load())
-        except Exception as error:  # another package's fault must not take the catalog away
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # another package's fault must not take the catalog away
             import warnings
 
             told = f"the topic {point.name!r} ({point.value}) cannot be loaded: {error}"
@@ -260,7 +262,8 @@ def by_section(section: str) -> list[int]:
 def systems() -> list[System]:
     """All systems, in the book's order."""
     discover()
-    return sorted(SYSTEMS.values(), key=lambda s: (by_section(s.section), s.id))
+    whole = [s for s in SYSTEMS.values() if s.section]
+    return sorted(whole, key=lambda s: (by_section(s.section), s.id))
 
 
 def find_system(id: str) -> System:
@@ -268,6 +271,8 @@ def find_system(id: str) -> System:
     discover()
     if id not in SYSTEMS:
         raise unknown("system", id, SYSTEMS)
+    if not SYSTEMS[id].section:
+        raise UsageError(f"{id} has only a second form: declare it once with section and data")
     return SYSTEMS[id]
 
 

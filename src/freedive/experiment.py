@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from freedive.catalog import Form, System, find_system
+from freedive.catalog import Form, System, find_system, systems
 from freedive.core.data import DataModule
-from freedive.core.errors import DataError, UsageError
+from freedive.core.errors import DataError, UsageError, unknown
 from freedive.core.module import Module
 from freedive.core.random import seed_everything
 from freedive.core.trainer import Trainer
@@ -46,6 +46,7 @@ class Experiment:
         """The data set; one that is drawn from the global generators is drawn from the seed."""
         seed_everything(self.seed)
         kind: Any = data_class(self.data)
+        check_known(self.data, self.data_arguments, signature_defaults(kind))
         if kind.name == "own-images":
             return kind(folder=self.data, **self.data_arguments)
         return kind(**self.data_arguments)
@@ -57,7 +58,10 @@ class Experiment:
         known = signature_defaults(kind)
         facts = {k: v for k, v in data.model_arguments().items() if k in known}
         given = {k: v for k, v in self.model.items() if v is not None}
+        check_known(kind.__name__, given, known)
         check_classes(kind.__name__, given, facts)
+        if "image_size" in known:
+            check_square(kind.__name__, data)
         return kind(**{**facts, **given})
 
     def build_trainer(self, **more: Any) -> Trainer:
@@ -76,6 +80,23 @@ class Experiment:
         if isinstance(w, list):
             fields["data_arguments"] = {**fields["data_arguments"], "w": tuple(w)}
         return cls(**fields)
+
+
+def check_known(what: str, given: dict[str, Any], known: dict[str, Any]) -> None:
+    """Refuse arguments that a constructor does not have, such as those of an edited record."""
+    for name in given:
+        if name not in known:
+            raise unknown(f"argument of {what}", name, known)
+
+
+def check_square(model: str, data: DataModule) -> None:
+    """Refuse images of unequal sides for a model that wants one size."""
+    _, height, width = getattr(data, "image_shape", (1, 0, 0))
+    if height != width and not getattr(data, "resize", None):
+        raise UsageError(
+            f"{model} wants square images, got {height}×{width}: pass resize={max(height, width)} "
+            "to the data"
+        )
 
 
 def check_classes(model: str, given: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -106,6 +127,11 @@ def check_task(system: System, name: str) -> None:
 
 def data_class(name: str) -> type[DataModule]:
     """The class behind a data set's name, or behind a folder of one's own images."""
+    if not name:
+        raise UsageError("--data wants auto, the name of a data set or a folder, got nothing")
+    of_topics = {system.data.name: system.data for system in systems()}
+    if name in of_topics:
+        return of_topics[name]
     if name not in DATASETS and ("/" in name or "\\" in name or Path(name).exists()):
         from freedive.data.own_images import OwnImages
 

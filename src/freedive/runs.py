@@ -1,7 +1,9 @@
 """A run's folder: what was asked, what happened, what came out."""
 
+import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -17,11 +19,21 @@ from freedive.core.history import History
 from freedive.core.saving import BEST, read_metrics
 from freedive.core.state import LAST
 
+try:
+    import fcntl
+except ImportError:  # Windows has none: there, nothing keeps two processes from one run
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from freedive.core.module import Module
 
 RUNS = Path("runs")
 RECORD = "run.json"
+# what every record holds, and of which kind
+ENTRIES = {
+    **dict.fromkeys(("system", "status", "form", "data", "data_fingerprint"), str),
+    **dict.fromkeys(("model", "data_arguments", "trainer"), dict),
+}
 
 
 class Run:
@@ -29,6 +41,7 @@ class Run:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self._lock: int | None = None
 
     @classmethod
     def create(cls, root: Path, system: str, name: str | None, record: dict[str, Any]) -> "Run":
@@ -51,18 +64,44 @@ class Run:
             except OSError as error:
                 raise storage_error(folder, error) from error
             run = cls(folder)
-            run.write({"name": candidate, "system": system, **record, "status": "running"})
+            try:
+                run.claim()
+                run.write({"name": candidate, "system": system, **record, "status": "running"})
+            except BaseException:
+                run.release()
+                folder.rmdir()  # an empty folder would stand in the way of the name
+                raise
             return run
         raise UsageError(
             f"there is a run {root / system / stem} already: choose another --name, "
-            f"or go on with it: freedive resume {root / system / stem}"
+            f"or go on with it: freedive resume {shlex.quote(str(root / system / stem))}"
         )
+
+    def claim(self) -> None:
+        """Take the run for this process, until `release` or the process's end.
+
+        Raises:
+            FreediveError: another process has it.
+        """
+        self._lock = _locked(self.folder)
+        if self._lock is None:
+            raise FreediveError(f"{self.folder} is running in another process: wait for it")
+        for stray in self.folder.rglob(".*.????????"):  # left by a writer that was killed
+            stray.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Let other processes have the run."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     @property
     def record(self) -> dict[str, Any]:
-        """What ``run.json`` says."""
-        import json
+        """What ``run.json`` says.
 
+        Raises:
+            FreediveError: it is missing, or damaged.
+        """
         path = self.folder / RECORD
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -70,8 +109,9 @@ class Run:
             raise FreediveError(f"{self.folder} is not a run: it has no {RECORD}") from None
         except (OSError, ValueError) as error:
             raise FreediveError(f"{path} cannot be read ({error}): restore it") from None
-        if not isinstance(found, dict) or "system" not in found:
-            raise FreediveError(f"{path} is not a run's record: it names no system")
+        for name, kind in ENTRIES.items():
+            if not isinstance(found, dict) or not isinstance(found.get(name), kind):
+                raise FreediveError(f"{path} is damaged, it has no {name}: restore it")
         return found
 
     def write(self, record: dict[str, Any]) -> None:
@@ -84,11 +124,14 @@ class Run:
 
     @property
     def status(self) -> str:
-        """How it stands: running, finished, stopped, interrupted, failed, or killed."""
-        record = self.record
-        if record["status"] == "running" and not _is_alive(record.get("pid")):
-            return "killed"
-        return str(record["status"])
+        """How it stands: running, finished, stopped, interrupted, diverged, failed or killed."""
+        status = str(self.record["status"])
+        if status == "running":
+            lock = _locked(self.folder)
+            if lock is not None:  # nobody holds it
+                os.close(lock)
+                return "killed"
+        return status
 
     @property
     def history(self) -> History:
@@ -113,7 +156,7 @@ class Run:
         """
         from freedive.core.checkpoint import check_fits, load_checkpoint
 
-        path = self.best if which == "best" and self.best.exists() else self.last
+        path = self.best if which == "best" else self.last
         state = load_checkpoint(path)
         check_fits(model, state, path)
         model.load_state_dict(state["model"])
@@ -172,7 +215,6 @@ def fresh_record() -> dict[str, Any]:
         "command": ["freedive", *sys.argv[1:]],
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
         "time": time.time(),
-        "pid": os.getpid(),
         "versions": versions(),
         "git": git_state(),
     }
@@ -185,18 +227,18 @@ def _run_folders(root: Path) -> Iterator[Path]:
 
 def _started(run: Run) -> float:
     try:
-        return float(run.record.get("time", 0.0))
-    except FreediveError:
+        return float(run.record["time"])
+    except (FreediveError, KeyError, TypeError, ValueError):
         return 0.0
 
 
-def _is_alive(pid: int | None) -> bool:
-    if pid is None or os.name == "nt":  # there, signal 0 would end the process
-        return pid is not None
+def _locked(folder: Path) -> int | None:
+    """A lock on a folder, as an open file; None where another holds it."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        return True
-    return True
+        os.close(handle)
+        return None
+    return handle

@@ -10,7 +10,7 @@ from torch import nn
 from freedive.core import trainer as trainers
 from freedive.core.board import Throttle
 from freedive.core.checkpoint import load_checkpoint
-from freedive.core.divergence import first_not_finite, refuse_divergence
+from freedive.core.divergence import first_not_finite, refuse_divergence, refuse_infinite
 from freedive.core.errors import DivergenceError
 
 
@@ -144,3 +144,10 @@ def test_the_history_says_that_the_run_diverged(tiny_data):
         trainer.fit(Breaks(10, math.nan), tiny_data)
     assert trainer.history.status == "diverged"
     assert len(trainer.history) == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_validation_loss_that_is_not_finite_is_no_success(value):
+    refuse_infinite({"epoch": 3, "train_loss": 0.5, "val_loss": 1e30})
+    with pytest.raises(DivergenceError, match=f"val_loss became {value}"):
+        refuse_infinite({"epoch": 3, "train_loss": 0.5, "val_loss": value})

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from freedive import catalog
-from freedive.cli.looking import curves_of
+from freedive.cli.looking import curves_of, data_label
 from freedive.cli.parsing import parse
 from freedive.cli.screen import print_curves, print_json, print_table
 from freedive.core.errors import UsageError
@@ -61,9 +61,10 @@ def _compare_forms(id: str, asked: Compare) -> int:
     agree = found.outputs < 1e-4 and found.gradients < 1e-4
     slow, fast = found.milliseconds
     if asked.json:
-        print_json({"system": id, "data": name, "agree": agree, **vars(found)})
+        print_json({"system": id, "data": data.label, "agree": agree, **vars(found)})
         return 0 if agree else 1
-    print(f"{id}: scratch against concise, equal weights, one batch of {len(batch[-1])} of {name}")
+    sample = f"one batch of {len(batch[-1])} of {data.label}"
+    print(f"{id}: scratch against concise, equal weights, {sample}")
     if origin:
         print(origin)
     print_table(("", "scratch − concise"), _parity_rows(found))
@@ -89,7 +90,7 @@ def _compare_runs(runs: list[Run], asked: Compare) -> int:
             {
                 "run": str(run.folder),
                 "form": record.get("form"),
-                "data": record.get("data"),
+                "data": data_label(record),
                 "epochs": len(history),
                 "best epoch": best.get("epoch"),
                 **{k: v for k, v in best.items() if k.startswith("val_")},

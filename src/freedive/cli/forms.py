@@ -90,6 +90,8 @@ def arguments(
         if name in bounds:
             help_text += f" ({bounds[name]})"
         hint, default = hints[name], changed.get(name, parameter.default)
+        if isinstance(default, tuple):  # a sequence of numbers, or a tensor from Python
+            hint = tuple[float, ...]
         if name in from_data:
             hint, default, help_text = hint | None, None, f"{help_text} (None: known from the data)"
         marked: Any = Annotated[hint, told(help_text)]

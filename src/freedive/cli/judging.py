@@ -46,7 +46,8 @@ def evaluate(args: list[str]) -> int:
     asked = parse(Evaluate, args, "freedive evaluate", "Measure a run's model on validation data.")
     run = find_run(asked.run, Path(asked.runs_dir))
     model, data, experiment = load(run, asked.checkpoint, asked.data)
-    trainer = Trainer(device=asked.device, progress=False)
+    precision = experiment.trainer.get("precision", "32")
+    trainer = Trainer(device=asked.device, precision=precision, progress=False)
     row = trainer.validate(model, data)
     name = experiment.data
     if asked.json:
@@ -147,6 +148,7 @@ def guesses(output: torch.Tensor, truth: Any, data: Any, top: int) -> dict[str, 
         row: dict[str, Any] = {"prediction": round(float(output.reshape(-1)[0]), 4)}
         truth = truth[0] if isinstance(truth, list) else truth
         return row if truth is None else {**row, "truth": round(float(truth), 4)}
+    names = [*names, *map(str, range(len(names), len(output)))]
     shares = output.softmax(dim=0)
     best = shares.topk(min(top, len(names)))
     likeliest = [names[i] for i in best.indices.tolist()]

@@ -10,9 +10,16 @@ import tyro
 from freedive import catalog
 from freedive.catalog import System
 from freedive.cli.parsing import parse
-from freedive.cli.screen import print_curves, print_json, print_layers, print_table, seconds_text
+from freedive.cli.screen import (
+    metrics_text,
+    print_curves,
+    print_json,
+    print_layers,
+    print_table,
+    seconds_text,
+)
 from freedive.core.board import ProgressBoard
-from freedive.core.errors import FreediveError, unknown
+from freedive.core.errors import FreediveError, UsageError, unknown
 from freedive.runs import Run, all_runs, find_run
 
 
@@ -161,7 +168,12 @@ def list_runs(args: list[str]) -> int:
         return 0
     columns = ("run", "status", "data", "epochs", "best", "seconds")
     for row in rows:
-        row["data"] = f"{row['data']} (synthetic)" if row.get("synthetic") else row.get("data")
+        best: dict[str, Any] = row.get("best") or {}
+        seconds = row.get("seconds")
+        judged = [name for name in ("val_acc", "val_loss", "train_loss") if name in best]
+        row["best"] = f"{judged[0]} {best[judged[0]]:.4f}" if judged else ""
+        row["seconds"] = seconds_text(seconds) if isinstance(seconds, (int, float)) else ""
+        row["data"] = data_label({"data": "", **row})
     print_table(columns, [[r.get(c, "") for c in columns] for r in rows])
     return 0
 
@@ -177,8 +189,8 @@ def _run_row(run: Run) -> dict[str, Any]:
         "data": record.get("data"),
         "synthetic": record.get("synthetic"),
         "epochs": len(history),
-        "best": f"{history.monitored} {best[history.monitored]:.4f}" if best else "",
-        "seconds": seconds_text(record["seconds"]) if "seconds" in record else "",
+        "best": best,
+        "seconds": record.get("seconds"),
         "started": record.get("started"),
         "metrics": {k: v for k, v in history.last.items() if k != "epoch"},
     }
@@ -202,7 +214,7 @@ def plot(args: list[str]) -> int:
     """The curves of runs, in one picture."""
     asked = parse(Plot, args, "freedive plot", "The curves of one run or several.")
     if not asked.runs:
-        raise FreediveError("plot wants at least one run: freedive runs lists them")
+        raise UsageError("plot wants at least one run: freedive runs lists them")
     runs = [find_run(name, Path(asked.runs_dir)) for name in asked.runs]
     board = curves_of(runs, asked.metric)
     if asked.out is not None:
@@ -212,21 +224,37 @@ def plot(args: list[str]) -> int:
     print_curves(board)
     for run in runs:
         best = run.history.best()
-        print(f"{run.folder}: best epoch {best.get('epoch', '–')}: {best}")
-        print(f"figure: {run.folder / 'curves.svg'}")
+        print(f"{run.folder} on {data_label(run.record)}: best epoch {best['epoch']}", end="")
+        print(f": {metrics_text(best)}")
     return 0
+
+
+def data_label(record: dict[str, Any]) -> str:
+    """A run's data as every output shows them; what was made by code says so."""
+    return f"{record['data']} (synthetic)" if record.get("synthetic") else str(record["data"])
+
+
+def distinct_names(folders: list[Path]) -> dict[Path, str]:
+    """The shortest ends of paths that tell them apart."""
+    for length in range(1, max(len(folder.parts) for folder in folders) + 1):
+        names = {folder: "/".join(folder.parts[-length:]) for folder in folders}
+        if len(set(names.values())) == len(names):
+            break
+    return names
 
 
 def curves_of(runs: list[Run], metric: str | None = None) -> ProgressBoard:
     """The epoch means of several runs on one board."""
     board = ProgressBoard(xlabel="epoch", display=False)
     known: set[str] = set()
+    names = distinct_names([run.folder for run in runs])
+    board.title = ", ".join(sorted({data_label(run.record) for run in runs}))
     for run in runs:
         for row in run.history:
             known |= {k for k in row if k not in ("epoch", "seconds")}
-            for name in known & set(row):
-                label = name if len(runs) == 1 else f"{run.folder.name} {name}"
-                if metric in (None, name):
+            for name in sorted(known & set(row)):
+                label = name if len(runs) == 1 else f"{names[run.folder]} {name}"
+                if metric in (None, name) and row[name] is not None:
                     board.draw(row["epoch"], row[name], label)
     if metric is not None and metric not in known:
         raise unknown("metric of these runs", metric, known)

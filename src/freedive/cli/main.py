@@ -2,7 +2,9 @@
 
 import importlib
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Callable
 
 from freedive.core.errors import FreediveError, unknown
@@ -48,7 +50,10 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except BrokenPipeError:  # whoever read has seen enough: `freedive list | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if args[:1] not in (["train"], ["resume"]):
+            return 0
+        print("freedive: the output was closed, so the run has stopped", file=sys.stderr)
+        return 1
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
@@ -90,8 +95,17 @@ def complaint(error: BaseException) -> str:
     return f"{type(error).__name__}: {first} (--debug shows where)"
 
 
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """A warning in one line."""
+    print(f"freedive: {message}", file=sys.stderr)
+
+
 def entry() -> None:
     """What the installed command calls."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - closed by whoever called
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    warnings.showwarning = _warn
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

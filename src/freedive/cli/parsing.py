@@ -68,7 +68,8 @@ def parse_known(
 
 def _one_line(box: str) -> str:
     """The message in tyro's box: what stands between its title and the next rule."""
-    lines = [line.strip("│| ") for line in box.splitlines()[1:]]
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", box)  # a terminal gets colours
+    lines = [line.strip("│| ") for line in plain.splitlines()[1:]]
     body = dropwhile(_is_rule, lines)
     words = " ".join(takewhile(lambda line: not _is_rule(line), body))
     words = " ".join(words.split()) or "the arguments cannot be read"

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import shlex
 import time
 from dataclasses import dataclass
@@ -49,6 +48,8 @@ def train(args: list[str]) -> int:
         name, origin = (system.data.name if choice.data == "auto" else choice.data), ""
     else:
         name, origin = choose_data(system, choice.data)
+    if data_class(name).name == "own-images":
+        name = str(Path(name).expanduser().resolve())  # found again from any folder
     form = train_form(system, choice, data_class(name))
     asked: Any = parse(form, args, f"{PROG} {system.id}", system.title)
     experiment = Experiment(
@@ -82,7 +83,10 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
         print_news()
     data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
     run = Run.create(Path(output.runs_dir), experiment.system, output.name, record)
-    return carry_out(run, model, data, trainer, output)
+    try:
+        return carry_out(run, model, data, trainer, output)
+    finally:
+        run.release()
 
 
 @dataclass
@@ -105,10 +109,19 @@ def resume(args: list[str]) -> int:
     """Go on with a run where it was stopped or killed."""
     asked = parse(Resume, args, "freedive resume", "Go on with a run that was stopped or killed.")
     run = find_run(asked.run, Path(asked.runs_dir))
-    if run.status == "running" and run.record.get("pid") != os.getpid():
-        raise FreediveError(f"{run.folder} is running (process {run.record['pid']}): wait for it")
+    run.claim()
+    try:
+        return _resume(run, asked)
+    finally:
+        run.release()
+
+
+def _resume(run: Run, asked: Resume) -> int:
     experiment = Experiment.from_json(run.record)
+    behind = len(run.history)
     if asked.max_epochs is not None:
+        if asked.max_epochs < behind:
+            raise UsageError(f"{run.folder} has {behind} epochs behind it: pass more --max-epochs")
         experiment.trainer["max_epochs"] = asked.max_epochs
     data = experiment.build_data()
     if data.fingerprint() != run.record["data_fingerprint"]:
@@ -118,9 +131,12 @@ def resume(args: list[str]) -> int:
         )
     model = experiment.build_model(data)
     trainer = experiment.build_trainer(progress=not asked.quiet)
-    if run.last.exists():
-        run.load_weights(model, "last")  # a damaged checkpoint is refused before anything changes
-    run.update(status="running", pid=os.getpid(), trainer=experiment.trainer)
+    # a missing or damaged checkpoint is refused before anything changes
+    if behind or run.best.exists() or run.last.exists():
+        run.load_weights(model, "last")
+        if run.best.exists():
+            run.load_weights(model, "best")
+    run.update(status="running", trainer=experiment.trainer)
     if not asked.quiet:
         print(headline(run.record, trainer), flush=True)
     output = Output(asked.runs_dir, run.folder.name, asked.quiet, asked.json)
@@ -132,7 +148,7 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
     record = run.record
     if not output.quiet:
         print_layers(model, input_shape(data))
-    began = time.perf_counter() - record.get("seconds", 0.0)
+    began = time.perf_counter() - float(record.get("seconds") or 0.0)
     trainer.run = run.folder
     try:
         history = trainer.fit(model, data, resume=True)
@@ -147,23 +163,40 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
             run.update(status=trainer.history.status)
         raise
     seconds = time.perf_counter() - began
-    notes: list[str] = []
-    if history.status != "interrupted":  # who presses Ctrl-C wants to wait for nothing more
-        run.load_weights(model, "best")
-        notes = model.write_samples(data, run.folder / "samples")
     result = summarize(run, history, seconds)
     run.update(**{k: result[k] for k in ("status", "metrics", "best", "epochs", "seconds")})
+    notes, trouble = look_at(run, model, data, history)
     if not output.quiet:
         print_curves(model.board)
-        print_summary(run, history, seconds, notes, trainer)
+        print_summary(run, history, seconds, notes)
     if output.json:
         print_json(result)
+    if trouble is not None:
+        raise FreediveError(f"the run is finished and saved, but not its samples: {trouble}")
     if history.status == "interrupted":
         raise FreediveError(
             f"interrupted in epoch {trainer.epoch + 1} of {trainer.max_epochs}, all is saved: "
             f"go on with  freedive resume {shlex.quote(str(run.folder))}"
         )
     return 0
+
+
+def look_at(
+    run: Run, model: Module, data: DataModule, history: History
+) -> tuple[list[str], Exception | None]:
+    """Write the samples of the best weights: a line on each, and what went wrong if it did.
+
+    Who presses Ctrl-C wants to wait for nothing more: then there are none.
+    """
+    if history.status == "interrupted":
+        return [], None
+    try:
+        run.load_weights(model, "best" if run.best.exists() else "last")
+        return model.write_samples(data, run.folder / "samples"), None
+    except KeyboardInterrupt:
+        return ["the samples were interrupted"], None
+    except Exception as error:  # what was learnt is saved already, and is not to look failed
+        return [], error
 
 
 def input_shape(data: DataModule) -> tuple[int, ...]:
@@ -207,9 +240,7 @@ def summarize(run: Run, history: History, seconds: float) -> dict[str, Any]:
     }
 
 
-def print_summary(
-    run: Run, history: History, seconds: float, notes: list[str], trainer: Trainer
-) -> None:
+def print_summary(run: Run, history: History, seconds: float, notes: list[str]) -> None:
     """How it went, where it is kept, what one may do next."""
     best = history.best()
     epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"

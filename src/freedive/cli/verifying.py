@@ -53,7 +53,10 @@ def check(claim: Claim, seed: int) -> dict[str, Any]:
     }
     try:
         verdicts = claim.verify(seed)
-    except Exception as error:  # a check that breaks is a claim that fails, not the end
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a check that breaks is a claim that fails, not the end
         return {**row, "holds": False, "error": f"{type(error).__name__}: {error}"}
     worst = max(verdicts, key=lambda v: (not v.holds, v.difference, not math.isnan(v.difference)))
     return {

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from freedive.core.errors import DivergenceError
+from freedive.core.history import Row
 
 
 def refuse_divergence(
@@ -62,3 +63,13 @@ def first_not_finite(model: nn.Module) -> str | None:
         if not bool(parameter.detach().isfinite().all()):
             return name
     return None
+
+
+def refuse_infinite(row: Row) -> None:
+    """Raise `DivergenceError` where an epoch's mean is NaN or infinite, as in its validation."""
+    for name, mean in row.items():
+        if isinstance(mean, float) and not math.isfinite(mean):
+            raise DivergenceError(
+                f"{name} became {mean} in validation; the learning rate is likely too large: "
+                "divide it by 10"
+            )

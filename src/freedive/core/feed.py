@@ -43,6 +43,14 @@ class Feed:
         if self.num_batches == 0:
             raise DataError(f"the {what} data hold no examples: at least one is wanted")
 
+    def refuse_spent(self, epoch: int, position: int) -> None:
+        """Raise `DataError` where an epoch has ended without a batch."""
+        if position == 0:
+            raise DataError(
+                f"the training data gave no batch in epoch {epoch + 1}: "
+                "a loader wants to be iterable anew in each epoch"
+            )
+
     def batches(self, epoch: int, start: int = 0) -> Iterator[Any]:
         """The batches of one epoch from number ``start`` on."""
         if self.loader is None:

@@ -44,10 +44,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """A value as JSON; what JSON has no number for (NaN, infinity) becomes null."""
-    return json.dumps(
-        _sayable(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str
-    )
+    """A value as JSON in ASCII, which every terminal and file system can carry.
+
+    What JSON has no number for (NaN, infinity) becomes null.
+    """
+    return json.dumps(_sayable(value), indent=indent, allow_nan=False, default=str)
 
 
 def _sayable(value: Any) -> Any:

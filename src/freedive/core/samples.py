@@ -1,11 +1,12 @@
 """What a trained classifier gets wrong, for people to look at."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from freedive.core.figures import confusion_figure, figure_bytes, gallery_figure
@@ -18,18 +19,43 @@ if TYPE_CHECKING:
 GALLERY = 32  # wrong predictions that are shown
 
 
+@dataclass
+class Mistakes:
+    """What a classifier made of the validation examples; only the surest mistakes are kept whole.
+
+    Attributes:
+        true, predicted: the class of every example.
+        images: the inputs of at most `GALLERY` wrong predictions, the surest first.
+        shown: their (sureness, true class, predicted class).
+    """
+
+    true: Int[Tensor, " n"]
+    predicted: Int[Tensor, " n"]
+    images: Tensor
+    shown: list[tuple[float, int, int]]
+
+
 @torch.no_grad()
-def collect(
-    model: nn.Module, batches: Iterable[Any]
-) -> tuple[Float[Tensor, "n *inputs"], Float[Tensor, "n classes"], Int[Tensor, " n"]]:
-    """Inputs, logits and targets of all batches, on the CPU; the model predicts in eval mode."""
-    device = next(model.parameters()).device
-    training = model.training
+def collect_mistakes(model: nn.Module, batches: Iterable[Any]) -> Mistakes:
+    """Predict all batches in eval mode."""
+    device, training = next(model.parameters()).device, model.training
     model.eval()
-    parts = [(X.cpu(), model(X.to(device)).float().cpu(), y.cpu()) for X, y in batches]
+    true, predicted, images = [], [], torch.empty(0)
+    shown: list[tuple[float, int, int]] = []
+    for X, y in batches:
+        logits = model(X.to(device)).float().cpu()
+        guess = logits.argmax(dim=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).long()
+        y = y.cpu()
+        wrong = (guess != y).nonzero()[:, 0]
+        sure = logits[wrong].softmax(dim=1).amax(dim=1)
+        shown += zip(sure.tolist(), y[wrong].tolist(), guess[wrong].tolist(), strict=True)
+        images = torch.cat([images, X.cpu()[wrong]]) if len(images) else X.cpu()[wrong]
+        best = sorted(range(len(shown)), key=lambda i: -shown[i][0])[:GALLERY]
+        images, shown = images[best], [shown[i] for i in best]
+        true.append(y)
+        predicted.append(guess)
     model.train(training)
-    X, logits, y = (torch.cat(columns) for columns in zip(*parts, strict=True))
-    return X, logits, y
+    return Mistakes(torch.cat(true), torch.cat(predicted), images, shown)
 
 
 def classifier_samples(model: nn.Module, data: "DataModule", folder: Path) -> list[str]:
@@ -37,24 +63,22 @@ def classifier_samples(model: nn.Module, data: "DataModule", folder: Path) -> li
     batches = data.val_dataloader()
     if batches is None:
         return []
-    X, logits, y = collect(model, batches)
-    num_classes = max(logits.shape[1], 2)
-    names = list(getattr(data, "class_names", map(str, range(num_classes))))[:num_classes]
-    predicted = logits.argmax(dim=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).long()
-    matrix = confusion_matrix(predicted, y, num_classes)
+    found = collect_mistakes(model, batches)
+    num_classes = 1 + max(1, int(found.true.max()), int(found.predicted.max()))
+    names = list(getattr(data, "class_names", ()))
+    names += map(str, range(len(names), num_classes))
+    num_classes = len(names)
+    matrix = confusion_matrix(found.predicted, found.true, num_classes)
     counts = {"data": data.label, "classes": names, "matrix": matrix.tolist()}
     write_json(folder / "confusion.json", counts)
     picture = confusion_figure(matrix, names, title=data.label)
     write_whole(folder / "confusion.svg", figure_bytes(picture))
-    wrong = (predicted != y).nonzero()[:, 0]
-    lines = [f"{len(wrong)} of {len(y)} wrong: {worst_confusion(matrix, names)}"]
-    if X.dim() == 4 and len(wrong):
-        sureness = logits.softmax(dim=1).amax(dim=1)[wrong]
-        rows = wrong[sureness.argsort(descending=True, stable=True)[:GALLERY]]
-        titles = [f"{names[y[i]]}\n→ {names[predicted[i]]}" for i in rows]
-        gallery = gallery_figure(X[rows], titles, f"wrong predictions on {data.label}")
+    if found.images.dim() == 4 and found.shown:
+        titles = [f"{names[true]}\n→ {names[guess]}" for _, true, guess in found.shown]
+        gallery = gallery_figure(found.images, titles, f"wrong predictions on {data.label}")
         write_whole(folder / "wrong.png", figure_bytes(gallery, "png"))
-    return lines
+    wrong = int((found.predicted != found.true).sum())
+    return [f"{wrong} of {len(found.true)} wrong: {worst_confusion(matrix, names)}"]
 
 
 def worst_confusion(matrix: Int[Tensor, "classes classes"], names: list[str]) -> str:

@@ -64,7 +64,7 @@ class Checkpointing(Callback):
 
     def on_fit_end(self, trainer: "Trainer") -> None:
         """Save what was learnt, unless the run broke in the middle of a step."""
-        if trainer.history.status in ("finished", "stopped", "interrupted"):
+        if trainer.history.status not in ("failed", "diverged"):
             self.write(trainer)
 
     def write(self, trainer: "Trainer") -> None:
@@ -81,8 +81,8 @@ class Checkpointing(Callback):
         return {"best": self.best}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on comparing with the best so far."""
-        self.best = state["best"]
+        """Go on comparing with the best so far, if it is still there."""
+        self.best = state["best"] if (self.folder / BEST).exists() else None
 
 
 class MetricsFile(Callback):
@@ -96,7 +96,8 @@ class MetricsFile(Callback):
         """Begin the file, with the epochs that a resumed run has behind it."""
         self._began = time.perf_counter()
         kept = read_metrics(self.path)[: trainer.epoch] if trainer.epoch else []
-        kept = kept if len(kept) == trainer.epoch else trainer.history.epochs
+        same = [row["epoch"] for row in kept] == [row["epoch"] for row in trainer.history]
+        kept = kept if same else trainer.history.epochs
         write_whole(self.path, "".join(json_text(row) + "\n" for row in kept))
 
     def on_epoch_end(self, trainer: "Trainer") -> None:
@@ -117,11 +118,17 @@ class MetricsFile(Callback):
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a ``metrics.jsonl``; a last line that was cut short is left out."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+    """The rows of a ``metrics.jsonl``, up to the first that is cut short or no row of numbers."""
+    rows: list[dict[str, Any]] = []
+    lines = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    for line in lines.splitlines():
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
+            row = json.loads(line)
+        except ValueError:
             break
+        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int):
+            break
+        if not all(v is None or isinstance(v, (int, float)) for v in row.values()):
+            break
+        rows.append(row)
     return rows

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from freedive.core.checkpoint import check_fits, load_checkpoint
-from freedive.core.errors import UsageError
+from freedive.core.errors import CheckpointError, UsageError
 from freedive.core.hooks import Callback
 from freedive.core.random import random_state, set_random_state
 
@@ -66,6 +66,14 @@ def restore_training_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     set_random_state(state["random"]["now"])
 
 
+def refuse_overwriting(run: str | Path | None) -> None:
+    """Refuse a folder that holds another run."""
+    if run is not None and (Path(run) / "checkpoints" / LAST).exists():
+        raise UsageError(
+            f"{run} holds a run already: pass resume=True to go on with it, or another folder"
+        )
+
+
 def restore_last(trainer: "Trainer", run: str | Path | None) -> None:
     """Take the run folder's last checkpoint, where there is one."""
     if run is None:
@@ -74,4 +82,10 @@ def restore_last(trainer: "Trainer", run: str | Path | None) -> None:
     if path.exists():
         state = load_checkpoint(path)
         check_fits(trainer.model, state, path)
-        restore_training_state(trainer, state)
+        try:
+            restore_training_state(trainer, state)
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} is of a run with another optimizer, or no whole state ({error}): "
+                "go on with what it was begun with"
+            ) from None

@@ -13,7 +13,7 @@ from torch import Tensor
 from freedive.core.callbacks import clip_gradients
 from freedive.core.data import DataModule
 from freedive.core.device import choose_device
-from freedive.core.divergence import refuse_divergence, refuse_ruined
+from freedive.core.divergence import refuse_divergence, refuse_infinite, refuse_ruined
 from freedive.core.errors import DivergenceError
 from freedive.core.feed import Feed
 from freedive.core.history import History, Row
@@ -26,7 +26,7 @@ from freedive.core.progress import progress_callback
 from freedive.core.random import random_state, seed_everything, set_random_state
 from freedive.core.saving import Checkpointing, MetricsFile
 from freedive.core.signals import graceful_stop
-from freedive.core.state import restore_last
+from freedive.core.state import refuse_overwriting, restore_last
 
 READ_EVERY = 0.25  # seconds between two looks at the numbers on the device
 POINTS_PER_EPOCH = 10  # of the training curves
@@ -99,6 +99,8 @@ class Trainer(HyperParameters):
         Raises:
             DivergenceError: a loss was not finite.
         """
+        if not resume:
+            refuse_overwriting(self.run)
         try:
             self.prepare(model, data)
             if resume:
@@ -119,6 +121,7 @@ class Trainer(HyperParameters):
             self.fit_step(group)
             if self.stopped:
                 break
+        self.train_feed.refuse_spent(self.epoch, self.position)
         self.read(None if self.stopped else self.position)
         refuse_ruined(self.model)
         if self.stopped or not self.validate_epoch():
@@ -158,6 +161,7 @@ class Trainer(HyperParameters):
         finished = self._measure()
         if finished:
             row = self._row()
+            refuse_infinite(row)
             self.history.epochs.append({"epoch": self.epoch + 1, **row})
             for name in [name for name in row if name.startswith("val_")]:
                 self.model.board.draw(self.epoch + 1, row[name], name)
@@ -193,7 +197,7 @@ class Trainer(HyperParameters):
         model.board.clear()
         model.board.xlabel = model.board.xlabel or "epoch"
         label = getattr(data, "label", type(data).__name__)
-        model.board.title = model.board.title or f"{type(model).__name__} on {label}"
+        model.board.title = f"{type(model).__name__} on {label}"
         self.history = History(curves=model.board.series)
         own: list[Callback] = []
         if self.run is not None:

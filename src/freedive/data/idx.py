@@ -71,6 +71,7 @@ def check_labelled(
         )
     if len(images) == 0:
         raise DataError(f"{where} holds no images: give at least one")
+    labels = labels.long()  # a byte cannot be compared with 256
     wrong = ((labels < 0) | (labels >= num_classes)).nonzero()
     if len(wrong):
         index = int(wrong[0])
