@@ -18,7 +18,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("scratch against concise, or run against run", "comparing:compare"),
     "runs": ("the runs so far", "looking:list_runs"),
     "plot": ("the curves of runs", "looking:plot"),
+    "doctor": ("what is wrong with a model and raises no error", "doctoring:doctor"),
     "verify": ("the book's claims, measured", "verifying:verify"),
+    "lab": ("run an experiment of the book; without a name, list them", "labs:lab"),
     "data": ("list, get or check data sets", "datasets:data"),
 }
 
