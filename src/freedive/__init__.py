@@ -46,6 +46,10 @@ _HOMES = {
     "claim": "catalog",
     "erratum": "catalog",
     "summary": "insight.summary",
+    "doctor": "insight.doctor",
+    "DoctorCallback": "doctor_callback",
+    "gradients": "insight.gradients",
+    "features": "insight.features",
 }
 
 

@@ -9,6 +9,7 @@ import tyro
 
 from freedive import catalog
 from freedive.catalog import System
+from freedive.cli.labs import lab_row, print_labs, topic_of
 from freedive.cli.parsing import parse
 from freedive.cli.screen import (
     metrics_text,
@@ -35,13 +36,15 @@ class List:
 
 def list_systems(args: list[str]) -> int:
     """What can be run."""
-    asked = parse(List, args, "freedive list", "The systems of the book, in its order.")
-    found = catalog.systems()
-    topics = {s.topic for s in found}
+    asked = parse(List, args, "freedive list", "The systems and labs of the book, in its order.")
+    found, labs = catalog.systems(), catalog.labs()
     if asked.topic is not None:
-        if asked.topic.replace("-", "_") not in topics:
+        topic = asked.topic.replace("-", "_")
+        topics = {*(s.topic for s in found), *map(topic_of, labs)}
+        if topic not in topics:
             raise unknown("topic", asked.topic, topics)
-        found = [s for s in found if s.topic == asked.topic.replace("-", "_")]
+        found = [s for s in found if s.topic == topic]
+        labs = [entry for entry in labs if topic_of(entry) == topic]
     rows = [
         {
             "system": s.id,
@@ -55,8 +58,17 @@ def list_systems(args: list[str]) -> int:
         for s in found
     ]
     if asked.json:
-        print_json({"systems": rows})
+        print_json({"systems": rows, "labs": list(map(lab_row, labs))})
         return 0
+    if rows:
+        print_systems(rows)
+    if labs:
+        print_labs(labs)
+    return 0
+
+
+def print_systems(rows: list[dict[str, Any]]) -> None:
+    """A table of systems."""
     print_table(
         ("system", "section", "written", "presets", "data", "what"),
         [
@@ -66,7 +78,6 @@ def list_systems(args: list[str]) -> int:
         ],
     )  # fmt: skip
     print("freedive train SYSTEM trains one, freedive show SYSTEM tells more")
-    return 0
 
 
 @dataclass
@@ -110,7 +121,11 @@ def show(args: list[str]) -> int:
                 "presets": system.presets,
                 "data": system.data.name,
                 "layers": layers,
+                "blocks": [vars(block) for block in found.blocks],
                 "parameters": found.parameters,
+                "trainable": found.trainable,
+                "macs": found.macs,
+                "memory": found.memory,
                 "claims": [c.statement for c in claims],
             }
         )

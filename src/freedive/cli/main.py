@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("the runs so far", "looking:list_runs"),
     "plot": ("the curves of runs", "looking:plot"),
     "verify": ("the book's claims, measured", "verifying:verify"),
+    "doctor": ("what is wrong with a model and raises no error", "doctoring:doctor"),
+    "lab": ("run an experiment of the book; without a name, list them", "labs:lab"),
     "data": ("list, get or check data sets", "datasets:data"),
 }
 

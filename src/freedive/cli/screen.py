@@ -49,21 +49,11 @@ def print_news() -> None:
 
 
 def print_layers(model: nn.Module, input_shape: Sequence[int]) -> None:
-    """A model's layers with their shapes and parameters."""
+    """A model's layers: shapes, parameters, multiply-adds, memory, what an output sees."""
     from freedive.insight.summary import summary
 
-    found = summary(model, input_shape)
-    rows = [
-        (layer.path or "·", layer.kind, shape_text(layer.output_shape), f"{layer.parameters:,}")
-        for layer in found.layers
-    ]
-    rows.append(("total", "", "", f"{found.parameters:,}"))
-    print_table(("layer", "kind", "output", "parameters"), rows)
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """A shape as people write it: 1×6×28×28."""
-    return "×".join(map(str, shape))
+    columns, *rows = summary(model, input_shape).rows()
+    print_table(columns, rows)
 
 
 def print_curves(board: Any) -> None:

@@ -1,0 +1,1 @@
+"""Blocks, parameters, custom layers, files and devices (chapter 6)."""
