@@ -46,6 +46,7 @@ _HOMES = {
     "claim": "catalog",
     "erratum": "catalog",
     "summary": "insight.summary",
+    "graph": "insight.trace",
     "doctor": "insight.doctor",
     "DoctorCallback": "doctor_callback",
     "gradients": "insight.gradients",

@@ -59,9 +59,7 @@ class Layers:
     """The nodes and crossings of each layer in order, and the links between them."""
 
     def __init__(self, nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> None:
-        self.rank: dict[Key, int] = {}
-        for node, rank in ranks(nodes, edges).items():
-            self.rank[node] = rank
+        self.rank = ranks(nodes, edges)
         self.links: list[tuple[Key, Key]] = []
         self._link(edges)
         self.layers: list[list[Key]] = [[] for _ in range(max(self.rank.values(), default=-1) + 1)]
@@ -120,24 +118,29 @@ class Layers:
         return total
 
 
-def ranks(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """The layer of each node, one after its last input; what has none stands by its first user.
+def ranks(nodes: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[Key, int]:
+    """The layer of each node, one after its last input.
+
+    What has no input stands by its first user, and so does what needs an input of its own and
+    nothing else that is computed: a step of a recurrent network stands by its time.
 
     Args:
         nodes: inputs before what uses them.
         edges: between nodes.
     """
+    rank: dict[Key, int] = dict.fromkeys(nodes, 0)
+    before: dict[str, list[str]] = {name: [] for name in nodes}
     after: dict[str, list[str]] = {name: [] for name in nodes}
-    has_input = {target for _, target in edges}
     for source, target in edges:
         after[source].append(target)
-    rank = dict.fromkeys(nodes, 0)
+        before[target].append(source)
     for name in nodes:
-        for target in after[name]:
-            rank[target] = max(rank[target], rank[name] + 1)
-    for name in nodes:
-        if name not in has_input and after[name]:
-            rank[name] = min(rank[target] for target in after[name]) - 1
+        rank[name] = max((rank[x] + 1 for x in before[name]), default=0)
+    for name in reversed(nodes):
+        given = not any(before[x] for x in before[name])
+        own = not before[name] or any(len(after[x]) == 1 for x in before[name])
+        if after[name] and given and own:
+            rank[name] = min(rank[x] for x in after[name]) - 1
     return rank
 
 
@@ -211,7 +214,7 @@ def text_width(line: str, font: int) -> float:
     """How wide a line is in any sans-serif font, rather too wide than too narrow."""
     ems = (
         1.0 if c in WIDE or east_asian_width(c) in "WF" else 0.4 if c in NARROW
-        else 0.75 if c.isupper() else 0.63
+        else 0.85 if c.isupper() or c in "×=∇" else 0.63
         for c in line
     )  # fmt: skip
     return font * sum(ems)
