@@ -1,10 +1,13 @@
 """Graphs of tensors, models and functions, and their drawings."""
 
 import copy
+import functools
+import importlib.util
 import itertools
 import re
 import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 import torch
@@ -141,6 +144,12 @@ def test_any_label_is_safe_in_xml_and_mermaid(label):
     assert not set('<>"`') & set(shown[1])
 
 
+def test_a_long_line_is_cut_in_the_drawing_and_whole_in_the_title():
+    root = ET.fromstring(Graph([Node("a", "x" * 100, "operation")], []).svg())
+    assert root.find(f".//{SVG}text").text == "x" * 40 + "…"
+    assert root.find(f".//{SVG}g/{SVG}title").text == "x" * 100
+
+
 def test_mermaid_has_a_line_for_each_node_and_edge_and_no_id_of_ours():
     nodes = [Node("end", "x", "variable"), Node("class", "exp", "operation"),
              Node("graph", "a long operation", "operation", shaded=True)]  # fmt: skip
@@ -220,6 +229,29 @@ def test_a_chain_is_straight_and_the_result_is_to_the_upper_right():
     assert middle["h"] == pytest.approx(middle["relu"], abs=0.2)
     assert middle["J"] < middle["x"]
     assert boxes[node(drawing, "J").id].x == max(box.x for box in boxes.values())
+
+
+def test_the_steps_of_a_loop_stand_by_their_time():
+    def steps(x1, x2, w):
+        h = torch.tanh(x1 * w)
+        return torch.tanh(h + x2 * w)
+
+    drawing = graph(steps, {"x1": (1,), "x2": (1,), "w": (1,)})
+    boxes = placed(drawing, up=False).boxes
+    left = {n.label: boxes[n.id].x for n in drawing.nodes}
+    assert left["x1"] == left["w"] < left["x2"] < left["add"]
+
+
+def test_the_figures_of_the_documentation_are_those_that_its_script_draws(monkeypatch, tmp_path):
+    docs = Path(__file__).parents[2] / "docs"
+    spec = importlib.util.spec_from_file_location("make_figures", docs / "make_figures.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
+    script.main()
+    for name in ("backprop", "inception", "rnn"):
+        drawn = (tmp_path / f"{name}.svg").read_text(encoding="utf-8")
+        assert drawn == (docs / "figures" / f"{name}.svg").read_text(encoding="utf-8")
 
 
 def test_beyond_its_budget_a_long_arrow_runs_behind_the_boxes(monkeypatch):
@@ -412,6 +444,17 @@ def test_control_flow_on_data_follows_the_way_taken():
     model = Plain(lambda m, x: m.a(x) if x.sum() > 0 else m.b(x), a=nn.Linear(1, 1), b=nn.ReLU())
     assert ("x", "Linear") in flow(graph(model, torch.ones(1, 1)))
     assert ("x", "ReLU") in flow(graph(model, -torch.ones(1, 1)))
+
+
+def test_functions_of_torch_and_partial_ones_are_followed_too():
+    assert flow(graph(torch.relu, (2,))) == {("x[0]", "relu"), ("relu", "output")}
+    added = graph(functools.partial(torch.add, torch.ones(2)), (2,))
+    assert flow(added) == {("x[0]", "add"), ("constant", "add"), ("add", "output")}
+
+
+def test_a_layer_that_is_still_lazy_says_what_to_do():
+    with pytest.raises(InsightError, match="call the model once on a batch first"):
+        graph(nn.Sequential(nn.LazyLinear(2)), (1, 2), values=True)
 
 
 def test_a_model_without_parameters_and_one_that_gives_back_its_input():

@@ -173,7 +173,7 @@ class Graph:
             after = goes[node.id]
             told = node.kind == "operation" and after and all(x.kind == "variable" for x in after)
             captions.append((node, [
-                *map(shortened, node.label.splitlines()),
+                *(f"{x[:LONGEST]}…" if x[LONGEST:] else x for x in node.label.splitlines()),
                 *([] if told else shapes(node)),
                 *contents(node),
             ]))  # fmt: skip
@@ -200,6 +200,7 @@ class Value:
     @classmethod
     def of(cls, tensor: Tensor, label: str, maker: Step | None, values: bool) -> "Value":
         """What it holds now, and if asked its numbers and what a backward pass has left."""
+        values = values and not tensor.is_meta
         numbers = tensor.detach().clone() if values else None
         has_gradient = values and (tensor.is_leaf or tensor.retains_grad)
         gradient = tensor.grad.clone() if has_gradient and tensor.grad is not None else None
@@ -261,13 +262,8 @@ def contents(node: Node) -> list[str]:
 def numbers(value: Any) -> str:
     """A number, or the first three of a tensor."""
     flat = torch.as_tensor(value).detach().reshape(-1)
-    first = ", ".join(f"{x:.3g}" for x in flat[:3].tolist())
+    first = ", ".join(f"{x + 0.0:.3g}" for x in flat[:3].tolist())
     return first if len(flat) == 1 else f"[{first}{', …' if len(flat) > 3 else ''}]"
-
-
-def shortened(line: str) -> str:
-    """A line that fits in a node."""
-    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 
 def escaped(text: str, entities: dict[str, str] = ENTITIES) -> str:

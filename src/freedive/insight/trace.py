@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
+from torch.nn.parameter import is_lazy
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten_with_path, tree_leaves, tree_map_only
 from torch.utils.weak import WeakTensorKeyDictionary
@@ -72,7 +73,9 @@ def graph(
         return watched(thing, inputs, {}, values, level)
     if callable(thing):
         name = getattr(thing, "__name__", type(thing).__name__)
-        model = type(name, (nn.Module,), {"forward": staticmethod(thing)})()
+        bare = getattr(thing, "func", thing)  # a builtin does not tell its arguments
+        forward = (lambda *x: thing(*x)) if inspect.isbuiltin(bare) else thing
+        model = type(name, (nn.Module,), {"forward": staticmethod(forward)})()
         return watched(model, inputs, names or {}, values, "operation")
     raise InsightError(f"graph wants a tensor, a model or a function, got {type(thing).__name__}")
 
@@ -168,8 +171,7 @@ class Recorder(TorchFunctionMode):
 
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
             self.inside += 1
-            if self.inside == 1:
-                self.given = versions((args, kwargs))
+            self.given = versions((args, kwargs)) if self.inside == 1 else self.given
 
         def after(module: nn.Module, args: Any, out: Any) -> Any:
             if self.inside == 1:
@@ -201,16 +203,17 @@ def recorded(
     twin: nn.Module, inputs: Any, convert: Convert, names: Names, values: bool, level: str
 ) -> Graph:
     """Run a twin once and draw what it called on the way from its inputs to its outputs."""
-    signature = inspect.signature(twin.forward)
+    kind, signature = type(twin).__name__, inspect.signature(twin.forward)
     if inputs is None and any(p.default is p.empty for p in signature.parameters.values()):
         raise InsightError(
-            f"the graph of {type(twin).__name__} wants inputs for {signature}: pass a shape "
+            f"the graph of {kind} wants inputs for {signature}: pass a shape "
             "such as inputs=(1, 1, 28, 28), an example tensor, a tuple or a dict by name"
         )
     args, kwargs = ((), {}) if inputs is None else arguments(twin, inputs, convert)
     recorder = Recorder(values)
     for name, tensor in (*twin.named_parameters(), *twin.named_buffers(), *names.items()):
-        recorder.name(tensor, name)
+        if not is_lazy(tensor):
+            recorder.name(tensor, name)
     bound = signature.bind(*args, **kwargs).arguments
     given = [recorder.name(tensor, name) for name, tensor in labelled(dict(bound))]
     for path, module in twin.named_modules():
@@ -220,14 +223,11 @@ def recorded(
         out = call(twin, args, kwargs)
     results = labelled(out if isinstance(out, Mapping) else {"output": out})
     if not results:
-        raise InsightError(
-            f"{type(twin).__name__} returned no tensor, but {type(out).__name__}: return a "
-            "tensor, or a tuple or dict of tensors"
-        )
+        raise InsightError(f"{kind} returned no tensor, but {type(out).__name__}: return tensors")
     ends = [recorder.value(tensor) for _, tensor in results]
     for (name, _), end in zip(results, ends, strict=True):
         end.label = end.label or name
-    return connected(ends, given, type(twin).__name__)
+    return connected(ends, given, kind)
 
 
 def is_leaf(fn: Any) -> bool:
@@ -252,9 +252,8 @@ def saved_values(fn: Any, kept: Mapping[Any, Value]) -> list[Value]:
 
 def autograd_label(fn: Any) -> str:
     """What a function of autograd is called: `log_softmax` for LogSoftmaxBackward0."""
-    name = fn.name().split("::")[-1]
-    bare = re.sub(r"Backward\d*$", "", name)
-    return bare if name.endswith("Backward") else WORDS.sub("_", bare).lower()
+    bare, own = re.subn(r"Backward$", "", fn.name().split("::")[-1])
+    return bare if own else WORDS.sub("_", re.sub(r"Backward\d*$", "", bare)).lower()
 
 
 def call_label(func: Any) -> str:
@@ -295,6 +294,5 @@ def copied(tensor: Tensor, device: torch.device | None = None) -> Tensor:
     """A tensor of its own with the same numbers and the same gradient."""
     kind = nn.Parameter if isinstance(tensor, nn.Parameter) else Tensor.requires_grad_
     copy = kind(tensor.detach().clone().to(device or tensor.device), tensor.requires_grad)
-    if tensor.is_leaf or tensor.retains_grad:
-        copy.grad = tensor.grad
+    copy.grad = tensor.grad if tensor.is_leaf or tensor.retains_grad else None
     return copy
