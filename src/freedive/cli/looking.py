@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from freedive import catalog
-from freedive.catalog import System
+from freedive.catalog import Claim, System
 from freedive.cli.labs import lab_row, print_labs, topic_of
 from freedive.cli.parsing import parse
 from freedive.cli.screen import (
@@ -21,6 +21,7 @@ from freedive.cli.screen import (
 )
 from freedive.core.board import ProgressBoard
 from freedive.core.errors import FreediveError, UsageError, unknown
+from freedive.core.module import Module
 from freedive.runs import Run, all_runs, find_run
 
 
@@ -104,44 +105,54 @@ def show(args: list[str]) -> int:
     if asked.source:
         print(inspect.getsource(inspect.getmodule(model_class) or model_class), end="")
         return 0
+    if asked.json:
+        print_json(_facts(system, model_class()))
+    else:
+        _tell(system, model_class())
+    return 0
+
+
+def _facts(system: System, model: Module) -> dict[str, Any]:
+    """All that is known of a system, for programs."""
     from freedive.insight.summary import summary
 
-    model, shape = model_class(), example_shape(system)
-    found = summary(model, shape)
-    claims = [c for c in catalog.claims() if c.topic == system.topic]
-    if asked.json:
-        layers = [vars(layer) for layer in found.layers]
-        print_json(
-            {
-                "system": system.id,
-                "section": system.section,
-                "what": system.title,
-                "forms": {f: m.__qualname__ for f, m in system.forms.items()},
-                "settings": {**model.hparams, **system.trainer},
-                "presets": system.presets,
-                "data": system.data.name,
-                "layers": layers,
-                "blocks": [vars(block) for block in found.blocks],
-                "parameters": found.parameters,
-                "trainable": found.trainable,
-                "macs": found.macs,
-                "memory": found.memory,
-                "claims": [c.statement for c in claims],
-            }
-        )
-        return 0
+    found = summary(model, example_shape(system))
+    return {
+        "system": system.id,
+        "section": system.section,
+        "what": system.title,
+        "forms": {f: m.__qualname__ for f, m in system.forms.items()},
+        "settings": {**model.hparams, **system.trainer},
+        "presets": system.presets,
+        "data": system.data.name,
+        "layers": [vars(layer) for layer in found.layers],
+        "blocks": [vars(block) for block in found.blocks],
+        "parameters": found.parameters,
+        "trainable": found.trainable,
+        "macs": found.macs,
+        "memory": found.memory,
+        "claims": [c.statement for c in _claims_beside(system)],
+    }
+
+
+def _tell(system: System, model: Module) -> None:
+    """The same for people."""
     print(f"{system.id} · section {system.section} · {' and '.join(sorted(system.forms))}")
-    print(f"{inspect.cleandoc(model_class.__doc__ or '')}\n")
-    settings = {**model.hparams, **system.trainer}
-    print("settings: " + ", ".join(f"{k} {v}" for k, v in settings.items()))
+    print(f"{inspect.cleandoc(type(model).__doc__ or '')}\n")
+    print(f"settings: {_settings_text({**model.hparams, **system.trainer})}")
     for name, changes in system.presets.items():
-        print(
-            f"preset {name}: " + (", ".join(f"{k} {v}" for k, v in changes.items()) or "as above")
-        )
-    print_layers(model, shape)
-    print(f"{len(claims)} claims in its room: freedive verify {system.topic}")
+        print(f"preset {name}: {_settings_text(changes) or 'as above'}")
+    print_layers(model, example_shape(system))
+    print(f"{len(_claims_beside(system))} claims in its room: freedive verify {system.topic}")
     print(f"its program: freedive show {system.id} --source")
-    return 0
+
+
+def _settings_text(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _claims_beside(system: System) -> list[Claim]:
+    return [claim for claim in catalog.claims() if claim.topic == system.topic]
 
 
 def example_shape(system: System) -> tuple[int, ...]:
