@@ -21,6 +21,7 @@ from freedive.cli.screen import (
 )
 from freedive.core.board import ProgressBoard
 from freedive.core.errors import FreediveError, UsageError, unknown
+from freedive.core.history import JUDGED_BY
 from freedive.core.module import Module
 from freedive.runs import Run, all_runs, find_run
 
@@ -196,7 +197,7 @@ def list_runs(args: list[str]) -> int:
     for row in rows:
         best: dict[str, Any] = row.get("best") or {}
         seconds = row.get("seconds")
-        judged = [name for name in ("val_acc", "val_loss", "train_loss") if name in best]
+        judged = [name for name in JUDGED_BY if name in best]
         row["best"] = f"{judged[0]} {best[judged[0]]:.4f}" if judged else ""
         row["seconds"] = seconds_text(seconds) if isinstance(seconds, (int, float)) else ""
         row["data"] = data_label({"data": "", **row})

@@ -7,6 +7,8 @@ Row = dict[str, Any]
 
 # a metric with one of these endings is better when it is larger
 LARGER_IS_BETTER = ("acc", "accuracy", "bleu", "f1")
+# what tells which epoch is best: the first of these that was measured
+JUDGED_BY = ("val_acc", "val_loss", "train_loss")
 
 
 def improves(metric: str, new: float | None, old: float | None, min_delta: float = 0.0) -> bool:
@@ -52,7 +54,7 @@ class History:
     @property
     def monitored(self) -> str:
         """The metric that tells which epoch is best: validation accuracy, else a loss."""
-        for metric in ("val_acc", "val_loss", "train_loss"):
+        for metric in JUDGED_BY:
             if metric in self.last:
                 return metric
         return "train_loss"
