@@ -35,6 +35,7 @@ class System:
         section: of the book.
         data: the real data set; its ``standin`` works offline.
         trainer: arguments of the trainer that the book uses.
+        data_settings: arguments of the data that the model's defaults want, such as ``resize``.
         presets: other settings by name; each maps arguments of model, data or trainer to values.
         forms: the model classes, ``scratch`` and ``concise``.
     """
@@ -43,6 +44,7 @@ class System:
     section: str = ""
     data: type[DataModule] = DataModule
     trainer: dict[str, Any] = field(default_factory=dict)
+    data_settings: dict[str, Any] = field(default_factory=dict)
     presets: dict[str, dict[str, Any]] = field(default_factory=dict)
     forms: dict[Form, type[Module]] = field(default_factory=dict)
 
@@ -66,12 +68,12 @@ class System:
         return self.forms[form]
 
     def preset(self, name: str | None) -> dict[str, Any]:
-        """The settings that a preset changes; none without a name."""
+        """What differs from the defaults of model, data and trainer under a preset, or without."""
         if name is None:
-            return {}
+            return {**self.data_settings, **self.trainer}
         if name not in self.presets:
             raise unknown(f"preset of {self.id}", name, self.presets)
-        return self.presets[name]
+        return {**self.data_settings, **self.trainer, **self.presets[name]}
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def system(
     section: str = "",
     data: type[DataModule] | None = None,
     trainer: dict[str, Any] | None = None,
+    data_settings: dict[str, Any] | None = None,
     presets: dict[str, dict[str, Any]] | None = None,
     form: Form = "concise",
 ) -> Callable[[M], M]:
@@ -157,6 +160,7 @@ def system(
         if data is not None:
             entry.section, entry.data = section, data
             entry.trainer, entry.presets = trainer or {}, presets or {}
+            entry.data_settings = data_settings or {}
         return model
 
     return note

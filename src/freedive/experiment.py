@@ -32,6 +32,33 @@ class Experiment:
     data_arguments: dict[str, Any] = field(default_factory=dict)
     trainer: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls,
+        system: System,
+        form: Form | None = None,
+        data: str | None = None,
+        preset: str | None = None,
+        **more: Any,
+    ) -> "Experiment":
+        """A system as a preset has it.
+
+        Args:
+            system: its entry in the catalog.
+            form: scratch or concise; concise where there is a choice.
+            data: another data set than its own.
+            preset: settings by name.
+            more: arguments of model, data or trainer, which come before the preset's.
+        """
+        form = form or ("concise" if "concise" in system.forms else "scratch")
+        name = data or system.data.name
+        settings = {**system.preset(preset), **more}
+        homes = (system.model(form), data_class(name), Trainer)
+        model, data_arguments, trainer = (
+            {k: v for k, v in settings.items() if k in signature_defaults(home)} for home in homes
+        )
+        return cls(system.id, form, name, preset, model, data_arguments, trainer)
+
     @property
     def entry(self) -> System:
         """The system's entry in the catalog."""
@@ -76,9 +103,9 @@ class Experiment:
     def from_json(cls, record: dict[str, Any]) -> "Experiment":
         """From a run's record."""
         fields = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
-        w = fields.get("data_arguments", {}).get("w")
-        if isinstance(w, list):
-            fields["data_arguments"] = {**fields["data_arguments"], "w": tuple(w)}
+        for group in ("model", "data_arguments", "trainer"):  # JSON has no tuples
+            given = fields.get(group, {})
+            fields[group] = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
         return cls(**fields)
 
 

@@ -2,9 +2,18 @@
 
 import pytest
 import torch
+from torch import nn
 
 from freedive.core import device as devices
-from freedive.core.device import choose_device, cpu, describe_device, gpu, try_all_gpus, try_gpu
+from freedive.core.device import (
+    choose_device,
+    cpu,
+    describe_device,
+    fastest_layout,
+    gpu,
+    try_all_gpus,
+    try_gpu,
+)
 from freedive.core.errors import UsageError
 from freedive.core.trainer import Trainer
 
@@ -106,3 +115,17 @@ def test_a_device_is_described_in_words(two_gpus):
     assert describe_device(torch.device("cuda:1")) == "cuda:1 (Some GPU)"
     assert describe_device(torch.device("mps")) == "mps (Apple GPU)"
     assert describe_device(cpu()).startswith(f"CPU ({torch.get_num_threads()} threads")
+
+
+@pytest.mark.parametrize(
+    ("layer", "layout"),
+    [
+        (nn.Linear(4, 4), torch.preserve_format),
+        (nn.Conv2d(4, 8, 3, stride=2), torch.channels_last),
+        (nn.Conv2d(4, 8, 1), torch.channels_last),
+        (nn.Conv2d(8, 8, 1, stride=2), torch.channels_last),
+        (nn.Conv2d(7, 8, 1, stride=2), torch.preserve_format),
+    ],
+)
+def test_a_layout_in_which_torch_would_destroy_memory_is_avoided_on_the_cpu(layer, layout):
+    assert fastest_layout(nn.Sequential(layer), torch.device("cpu")) is layout

@@ -33,11 +33,15 @@ def test_every_ailment_has_its_twins_and_every_explanation_its_names():
 @pytest.mark.parametrize(("id", "form"), FORMS)
 def test_no_finding_on_any_healthy_system_of_the_catalog(id, form):
     entry = find_system(id)
-    data, kind = tiny(entry.data), entry.model(form)
+    kind = entry.model(form)
     for preset in [None, *(name for of, name in PRESETS if of == id)]:
+        settings = entry.preset(preset)
+        if (settings.get("resize") or 0) > 32:
+            continue  # photographs' sizes: the same blocks as in the small preset, for minutes
+        data = tiny(entry.data, **settings)
         for seed in range(3):
             torch.manual_seed(seed)
-            model = kind(**arguments_for(kind, data, **entry.preset(preset)))
+            model = kind(**arguments_for(kind, data, **settings))
             assert str(doctor(model, data)) == "nothing found"
 
 

@@ -25,6 +25,8 @@ class Compare:
     """One system (its two forms) or several runs."""
     data: str = "auto"
     """Data set whose first batch the two forms are given."""
+    preset: str | None = None
+    """Settings by name of the two forms."""
     seed: int = 0
     """Of the weights."""
     out: Path | None = None
@@ -50,9 +52,11 @@ def _compare_forms(id: str, asked: Compare) -> int:
     system = catalog.find_system(id)
     if len(system.forms) < 2:
         raise UsageError(f"{id} is written only {', '.join(system.forms)}: nothing to compare")
+    system.preset(asked.preset)  # an unknown one is refused before data are looked for
     name, origin = choose_data(system, asked.data)
     forms = [
-        Experiment(id, form, name, trainer={"seed": asked.seed}) for form in ("scratch", "concise")
+        Experiment.of(system, form, name, asked.preset, seed=asked.seed)
+        for form in ("scratch", "concise")
     ]
     data = forms[0].build_data()
     scratch, concise = (experiment.build_model(data) for experiment in forms)

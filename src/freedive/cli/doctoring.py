@@ -87,12 +87,11 @@ def patient(asked: Doctor) -> tuple[nn.Module, DataModule | None]:
 def from_system(asked: Doctor) -> tuple[nn.Module, DataModule]:
     """A system with its first weights, and data of its kind."""
     entry = catalog.find_system(asked.who)
-    form = asked.impl or ("concise" if "concise" in entry.forms else "scratch")
-    preset, kind = entry.preset(asked.preset), entry.model(form)
+    entry.preset(asked.preset)  # an unknown one is refused before data are looked for
     name, _ = choose_data(entry, asked.data or "auto")
-    chosen = {k: v for k, v in preset.items() if k in signature_defaults(kind)}
-    experiment = Experiment(entry.id, form, name, asked.preset, chosen)
-    data = examples(name)
+    few = DRAWN if data_class(name).synthetic else {}
+    experiment = Experiment.of(entry, asked.impl, name, asked.preset, **few)
+    data = experiment.build_data()
     return experiment.build_model(data), data
 
 

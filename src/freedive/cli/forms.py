@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import docstring_parser
 import tyro
@@ -53,13 +53,13 @@ class Output:
 
 def train_form(system: System, choice: Choice, data: type[DataModule]) -> type:
     """A dataclass with every flag of a system, in groups; defaults are the preset's."""
-    preset = dict(system.preset(choice.preset))
+    preset = system.preset(choice.preset)
     from_data = set(system.data().model_arguments())
     model_class = system.model(choice.impl)
     groups = {
         "model": arguments(model_class, preset, from_data),
         "data_set": arguments(data, preset, set()),
-        "trainer": arguments(Trainer, {"seed": 0, **system.trainer, **preset}, set()),
+        "trainer": arguments(Trainer, {"seed": 0, **preset}, set()),
     }
     fields: list[Any] = [(f.name, f.type, f) for f in dataclasses.fields(Choice)]
     taken = {name for name, *_ in fields}
@@ -79,7 +79,7 @@ def arguments(
     """A constructor's arguments as dataclass fields: name, type with help, default."""
     init = kind.__init__ if inspect.isclass(kind) else kind
     hints = annotations_of(init)
-    docs = {p.arg_name: p.description for p in docstring_parser.parse(kind.__doc__ or "").params}
+    docs = argument_docs(kind)
     bounds = bounds_of(init)
     fields = []
     for parameter in inspect.signature(kind).parameters.values():
@@ -90,13 +90,22 @@ def arguments(
         if name in bounds:
             help_text += f" ({bounds[name]})"
         hint, default = hints[name], changed.get(name, parameter.default)
-        if isinstance(default, tuple):  # a sequence of numbers, or a tensor from Python
-            hint = tuple[float, ...]
+        if isinstance(default, tuple) and get_origin(hint) is not tuple:
+            hint = tuple[float, ...]  # from Python, a tensor will do as well
         if name in from_data:
             hint, default, help_text = hint | None, None, f"{help_text} (None: known from the data)"
         marked: Any = Annotated[hint, told(help_text)]
         fields.append((name, marked, dataclasses.field(default=default)))
     return fields
+
+
+def argument_docs(kind: Callable[..., Any]) -> dict[str, str | None]:
+    """What a docstring says of each argument; a class inherits what it does not say itself."""
+    docs: dict[str, str | None] = {}
+    for owner in reversed(kind.__mro__) if inspect.isclass(kind) else (kind,):
+        found = docstring_parser.parse(owner.__doc__ or "").params
+        docs.update({p.arg_name: p.description for p in found})
+    return docs
 
 
 def _copy(field: Any) -> Any:

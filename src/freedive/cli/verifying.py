@@ -73,7 +73,7 @@ def check(claim: Claim, seed: int) -> dict[str, Any]:
 def short(value: Any) -> Any:
     """A figure that fits in a table."""
     if hasattr(value, "tolist"):
-        value = value.tolist()
+        value = (value.flatten() if value.ndim > 2 else value).tolist()
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if isinstance(value, (list, tuple)):

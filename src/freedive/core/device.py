@@ -1,6 +1,7 @@
 """Where tensors live: CUDA, Apple's MPS or the CPU (section 6.7)."""
 
 import torch
+from torch import nn
 
 from freedive.core.errors import UsageError
 
@@ -63,6 +64,23 @@ def choose_device(
             "pass devices=1, and --device cuda:N to choose which"
         )
     return chosen
+
+
+def fastest_layout(model: nn.Module, device: torch.device) -> torch.memory_format:
+    """Channels last for a model with convolutions, where torch computes it safely.
+
+    On the CPU, torch 2.13 writes past the end of memory in the backward pass of a strided 1×1
+    convolution of fewer than 8 channels in that layout; such a model keeps the plain one.
+    """
+    convolutions = [m for m in model.modules() if isinstance(m, nn.Conv2d)]
+    fatal = device.type == "cpu" and any(
+        m.kernel_size == (1, 1) and max(m.stride) > 1 and m.in_channels // m.groups < 8
+        for m in convolutions
+        if isinstance(m.stride, tuple)
+    )
+    if fatal or not any(p.dim() == 4 for p in model.parameters()):
+        return torch.preserve_format
+    return torch.channels_last
 
 
 def describe_device(device: torch.device) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from freedive.core.callbacks import clip_gradients
 from freedive.core.data import DataModule
-from freedive.core.device import choose_device
+from freedive.core.device import choose_device, fastest_layout
 from freedive.core.divergence import refuse_divergence, refuse_infinite, refuse_ruined
 from freedive.core.errors import DivergenceError
 from freedive.core.feed import Feed
@@ -220,8 +220,7 @@ class Trainer(HyperParameters):
         """Move the model to the device, its convolutions to the layout that is fastest there."""
         model.trainer = self
         model.to(self.device)
-        if any(p.dim() == 4 for p in model.parameters()):
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model.to(memory_format=fastest_layout(model, self.device))  # type: ignore[call-overload]
         if self.compile:
             model.compile()
         self.model = model

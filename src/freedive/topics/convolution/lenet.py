@@ -2,20 +2,16 @@
 
 from itertools import islice
 from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from freedive.catalog import system
-from freedive.core.callbacks import CosineSchedule
-from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
-from freedive.core.module import Classifier
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution import concise, scratch
+from freedive.topics.convolution import scratch
+from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
 
 MODERN = {
     "activation": "relu",
@@ -28,19 +24,6 @@ MODERN = {
 }
 
 
-def init_cnn(module: nn.Module, activation: Literal["sigmoid", "relu"] = "sigmoid") -> None:
-    """Initialise the weights of linear and convolutional layers; biases stay as they are.
-
-    Xavier's U(±√(6/(n_in + n_out))) for sigmoid, He's N(0, 2/n_in) for ReLU (sections 5.4, 8.6).
-    """
-    for layer in module.modules():
-        if isinstance(layer, (nn.Linear, nn.Conv2d, scratch.Conv2d)):
-            if activation == "relu":
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            else:
-                nn.init.xavier_uniform_(layer.weight)
-
-
 @system(
     "lenet",
     section="7.6",
@@ -48,31 +31,16 @@ def init_cnn(module: nn.Module, activation: Literal["sigmoid", "relu"] = "sigmoi
     trainer={"max_epochs": 10},
     presets={"book": {}, "modern": MODERN},
 )
-class LeNet(Classifier):
+class LeNet(ConvNet):
     """LeNet: two convolutional layers with pooling, three dense ones (section 7.6).
 
     Args:
-        in_channels: channels of an image.
-        image_size: height and width of an image.
-        num_classes: classes.
-        lr: the learning rate, or its peak where there is a schedule.
-        momentum: of SGD; above 0 it is Nesterov's.
-        weight_decay: λ of the L2 penalty.
         activation: sigmoid as in the book, or relu.
         pooling: avg as in the book, or max.
-        schedule: constant, or cosine: up to ``lr`` in a fifth of the time, then half a cosine.
     """
 
-    layers: ClassVar[ModuleType] = concise  # where Conv2d, MaxPool2d and AvgPool2d come from
-    net: nn.Sequential
-    in_channels: int
-    image_size: int
-    num_classes: int
-    momentum: float
-    weight_decay: float
     activation: str
     pooling: str
-    schedule: str
 
     def __init__(
         self,
@@ -84,16 +52,11 @@ class LeNet(Classifier):
         weight_decay: NonNegative = 0.0,
         activation: Literal["sigmoid", "relu"] = "sigmoid",
         pooling: Literal["avg", "max"] = "avg",
-        schedule: Literal["constant", "cosine"] = "constant",
+        schedule: Schedule = "constant",
     ):
         super().__init__()
         self.save_hyperparameters()
-        side = (image_size // 2 - 4) // 2  # after both convolutions and both poolings
-        if side < 1:
-            raise UsageError(
-                f"LeNet wants images of at least 12×12, got {image_size}×{image_size}: "
-                "pass resize=28 to the data"
-            )
+        side = self.final_side([(5, 1, 2), (2, 2, 0), (5, 1, 0), (2, 2, 0)])
         conv = self.layers.Conv2d
         act = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}[activation]
         pool = {"avg": self.layers.AvgPool2d, "max": self.layers.MaxPool2d}[pooling]
@@ -106,23 +69,6 @@ class LeNet(Classifier):
             nn.Linear(84, num_classes),
         )
         init_cnn(self, activation)
-
-    def configure_optimizers(self) -> Any:
-        """SGD with the book's constant rate, or with momentum and a schedule over all steps."""
-        optim = torch.optim.SGD(
-            self.parameters(),
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.momentum > 0,
-        )
-        trainer = self.trainer
-        if self.schedule == "constant" or trainer is None:
-            return optim
-        factor = CosineSchedule(trainer.max_epochs, warmup_epochs=trainer.max_epochs / 5).factor
-        # the trainer's clock, not a count of steps: a resumed run may have more epochs
-        scheduler = LambdaLR(optim, lambda step: factor(trainer.epochs_passed))
-        return {"optimizer": optim, "scheduler": scheduler, "interval": "step"}
 
     def feature_maps(self, X: Float[Tensor, "batch channels height width"]) -> list[Tensor]:
         """The outputs of both convolutional layers behind their activations, for looking at."""
