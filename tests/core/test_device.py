@@ -1,5 +1,7 @@
 """A device is obeyed, or refused with a reason."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -129,3 +131,22 @@ def test_a_device_is_described_in_words(two_gpus):
 )
 def test_a_layout_in_which_torch_would_destroy_memory_is_avoided_on_the_cpu(layer, layout):
     assert fastest_layout(nn.Sequential(layer), torch.device("cpu")) is layout
+
+
+@pytest.mark.parametrize(("features", "warned"), [("AVX2", True), ("AVX512", False)])
+def test_half_precision_that_is_emulated_is_told_of(features, warned, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: features)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        Trainer(precision="bf16", device="cpu")
+        Trainer(precision="32", device="cpu")
+    assert len(told) == warned
+    assert all("bf16 is emulated on this CPU (AVX2)" in str(w.message) for w in told)
+
+
+def test_compile_without_a_compiler_is_refused_in_one_line(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(UsageError, match=r"wants a C\+\+ compiler.* leave compile out"):
+        Trainer(compile=True, device="cpu")
+    Trainer(device="cpu")

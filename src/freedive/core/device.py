@@ -1,5 +1,10 @@
 """Where tensors live: CUDA, Apple's MPS or the CPU (section 6.7)."""
 
+import importlib.util
+import os
+import shutil
+import warnings
+
 import torch
 from torch import nn
 
@@ -81,6 +86,37 @@ def fastest_layout(model: nn.Module, device: torch.device) -> torch.memory_forma
     if fatal or not any(p.dim() == 4 for p in model.parameters()):
         return torch.preserve_format
     return torch.channels_last
+
+
+def check_support(device: torch.device, precision: str, compile: bool) -> None:
+    """Refuse what a device cannot do, and warn of what it does badly, in one line each."""
+    if compile:
+        check_compiler(device)
+    if precision == "32" or device.type != "cpu":
+        return
+    features = torch.backends.cpu.get_cpu_capability()
+    if "AVX512" not in features and features not in ("SVE256", "SVE128"):
+        warnings.warn(
+            f"precision={precision} is emulated on this CPU ({features}), many times slower than "
+            "32: it saves time only on a GPU or a CPU with AVX-512",
+            stacklevel=2,
+        )
+
+
+def check_compiler(device: torch.device) -> None:
+    """Refuse ``compile`` where torch.compile would find nothing to compile with.
+
+    Raises:
+        UsageError: no C++ compiler for the CPU, or no Triton for CUDA.
+    """
+    if device.type == "cuda" and importlib.util.find_spec("triton") is None:
+        raise UsageError("compile on CUDA wants Triton, which is not installed: pip install triton")
+    compilers = (os.environ.get("CXX"), "g++", "clang++", "c++", "cl")
+    if device.type == "cpu" and not any(name and shutil.which(name) for name in compilers):
+        raise UsageError(
+            "compile wants a C++ compiler, and none is on the PATH (g++, clang++, CXX): install "
+            "one or leave compile out"
+        )
 
 
 def describe_device(device: torch.device) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from freedive.core.callbacks import clip_gradients
 from freedive.core.data import DataModule
-from freedive.core.device import choose_device, fastest_layout
+from freedive.core.device import check_support, choose_device, fastest_layout
 from freedive.core.divergence import refuse_divergence, refuse_infinite, refuse_ruined
 from freedive.core.errors import DivergenceError
 from freedive.core.feed import Feed
@@ -83,6 +83,7 @@ class Trainer(HyperParameters):
     ):
         self.save_hyperparameters(ignore=["callbacks"])
         self.device = choose_device(device, devices, num_gpus)
+        check_support(self.device, precision, compile)
         self.given_callbacks = list(callbacks)
         self.history = History()
 

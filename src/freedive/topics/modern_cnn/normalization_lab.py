@@ -46,7 +46,7 @@ NOTES = [
 @lab("batch-norm", section="8.5")
 def batch_norm_lab(
     lr: Positive = 0.1,
-    num_steps: Annotated[int, Bounds(10, 1000, whole=True)] = 100,
+    num_steps: Annotated[int, Bounds(10, 1000, whole=True)] = 80,
     batch_size: Annotated[int, Bounds(2, 1024, whole=True)] = 64,
     momentum: Annotated[float, Bounds(0.001, 1)] = 0.1,
     activation: Activation = "relu",
@@ -76,28 +76,32 @@ def batch_norm_lab(
     net, X = norm[1].model, val[0]
     if not all(in_copy(net, X, training).isfinite().all() for training in (False, True)):
         raise UsageError(f"with lr={lr:g} the net no longer gives finite numbers: pass less")
+    report = report_on_modes(norm[1], val, momentum, seed)
+    report.tables["learning rates"] = [
+        rate_row(*pair, val) for pair in zip(without, norm, strict=True)
+    ]
+    report.figures["rates"] = rates_figure({"without": without, "with": norm})
+    return report
+
+
+def report_on_modes(run: Run, val: Images, momentum: float, seed: int) -> Report:
+    """What one net with batch norm does in training, and what in prediction."""
+    net, X = run.model, val[0]
     alone = in_copy(net, X[:1], training=False).max().item()
+    company = in_company(net, X, SIZES, TIMES, seed)
     enough = batches_to_reach(0.99, momentum)
+    way = way_of_the_mean(momentum, enough)
     return Report(
         numbers={
             "accuracy in prediction": accuracy(net, val, training=False),
             "accuracy with the batch's statistics": accuracy(net, val, training=True),
             "batches to 99 % of the way": enough,
         },
-        tables={
-            "learning rates": [rate_row(*pair, val) for pair in zip(without, norm, strict=True)],
-            "what changes from training to prediction": mode_table(net, X),
-        },
+        tables={"what changes from training to prediction": mode_table(net, X)},
         figures={
             "axes": axes_figure(),
             "activations": activations_figure(around_norms(net, X)),
-            "modes": modes_figure(
-                norm[1],
-                in_company(net, X, SIZES, TIMES, seed),
-                alone,
-                way_of_the_mean(momentum, enough),
-            ),
-            "rates": rates_figure({"without": without, "with": norm}),
+            "modes": modes_figure(run, company, alone, way),
         },
         notes=list(NOTES),
     )
