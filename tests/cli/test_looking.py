@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tests.cli.conftest import SMALL, Call
 
-from freedive.catalog import systems
+from freedive.catalog import find_system, systems
 
 COMMANDS = ("list", "show", "train", "resume", "evaluate", "predict", "compare", "runs", "plot",
             "verify", "data")  # fmt: skip
@@ -64,9 +64,25 @@ def test_show_tells_layers_settings_and_source(call: Call, id: str) -> None:
     assert "class " in call("show", id, "--source").out
 
 
+def test_show_takes_a_preset_and_the_books_size(call: Call) -> None:
+    book, small = (json.loads(call("show", "alexnet", *words, "--json").out)
+                   for words in ((), ("--preset", "small")))  # fmt: skip
+    assert book["parameters"] == 46_764_746
+    assert book["layers"][0]["output_shape"] == [1, 96, 54, 54]
+    assert book["settings"]["resize"] == 224
+    assert small["parameters"] < 1e6
+    assert small["layers"][0]["output_shape"][-2:] == [28, 28]
+    text = call("show", "alexnet").out
+    assert "46,764,746" in text
+    assert "1×96×54×54" in text
+    assert "no preset of alexnet" in call("show", "alexnet", "--preset", "smal").error
+
+
 @pytest.mark.parametrize("id", [s.id for s in systems() if len(s.forms) == 2])
 def test_compare_finds_scratch_and_concise_equal(call: Call, id: str) -> None:
     arguments = () if id == "linear-regression" else ("--data", "garments")
+    if "small" in find_system(id).presets:
+        arguments += ("--preset", "small")
     found = json.loads(call("compare", id, *arguments, "--json").out)
     assert found["agree"]
     assert found["outputs"] < 1e-4

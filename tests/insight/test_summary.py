@@ -160,14 +160,25 @@ def adds_up(found: Summary) -> bool:
     return all(getattr(found, n) == getattr(found.blocks[-1], n) for n in names)
 
 
-@pytest.mark.parametrize("id", [s.id for s in catalog.systems()])
-def test_every_system_of_the_catalog_agrees_with_the_numbers_worked_out_by_hand(id: str) -> None:
+@pytest.mark.parametrize("id", BY_HAND)
+def test_a_system_of_the_catalog_agrees_with_the_numbers_worked_out_by_hand(id: str) -> None:
     shape, by_hand = BY_HAND[id]
     for model_class in catalog.find_system(id).forms.values():
         found = summary(model_class(), shape)
         assert (found.parameters, found.macs) == by_hand, model_class.__name__
+
+
+@pytest.mark.parametrize("id", [s.id for s in catalog.systems()])
+def test_every_system_of_the_catalog_agrees_with_the_flop_counter_of_torch(id: str) -> None:
+    for model_class in catalog.find_system(id).forms.values():
+        with torch.device("meta"):
+            model = model_class()
+        size = model.hparams.get("image_size")
+        shape = (1, model.in_channels, size, size) if size else BY_HAND[id][0]
+        found = summary(model, shape)
         assert adds_up(found)
-        assert counted(model_class(), torch.zeros(shape)) == found.macs
+        assert found.parameters == sum(p.numel() for p in model.parameters())
+        assert counted(model, torch.zeros(shape)) == found.macs
 
 
 @pytest.mark.parametrize("name", ZOO)

@@ -306,3 +306,21 @@ def test_a_batch_of_one_is_fine_without_batch_norm_or_where_it_never_comes():
 def test_a_vgg_block_of_any_length_has_a_relu_behind_each_convolution():
     kinds = [type(m).__name__ for m in vgg_block(3, 1, 4)]
     assert kinds == ["Conv2d", "ReLU"] * 3 + ["MaxPool2d"]
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_images_that_a_network_was_not_made_for_are_refused_in_one_line(kind):
+    model = on_meta(kind).eval()
+    size = model.image_size
+    with pytest.raises(
+        UsageError, match=rf"{kind.__name__} was made for images of 1×{size}×{size}"
+    ):
+        model(torch.zeros(2, 3, size, size, device="meta"))
+    with pytest.raises(UsageError, match=r"got a batch of 1×96×96: pass resize"):
+        model(torch.zeros(1, 96, 96, device="meta"))
+    larger = torch.zeros(2, 1, size + 32, size + 32, device="meta")
+    if kind.any_size:
+        assert model(larger).shape == (2, 10)
+    else:
+        with pytest.raises(UsageError, match=f"got a batch of 2×1×{size + 32}"):
+            model(larger)

@@ -5,6 +5,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -63,6 +64,8 @@ class ConvNet(Classifier):
     """
 
     layers: ClassVar[ModuleType] = concise  # where Conv2d, BatchNorm2d, MaxPool2d … come from
+    any_size: ClassVar[bool] = False  # a mean over all pixels before the dense layer takes any
+    smallest = 1  # side of an image
     net: nn.Sequential
     in_channels: int
     image_size: int
@@ -78,13 +81,29 @@ class ConvNet(Classifier):
             UsageError: the images are too small for so many layers.
         """
         windows = list(windows)
-        smallest = smallest_side(windows)
+        self.smallest = smallest = smallest_side(windows)
         if self.image_size < smallest:
             raise UsageError(
                 f"{type(self).__name__} wants images of at least {smallest}×{smallest}, got "
                 f"{self.image_size}×{self.image_size}: pass resize={max(smallest, 28)} to the data"
             )
         return side_after(self.image_size, windows)
+
+    def forward(self, X: Tensor) -> Float[Tensor, "batch classes"]:
+        """The logits.
+
+        Raises:
+            UsageError: other images than the layers were made for.
+        """
+        size, sides = self.image_size, X.shape[2:]
+        fits = min(sides, default=0) >= self.smallest if self.any_size else sides == (size, size)
+        if X.dim() != 4 or X.shape[1] != self.in_channels or not fits:
+            raise UsageError(
+                f"{type(self).__name__} was made for images of {self.in_channels}×{size}×{size}, "
+                f"got a batch of {'×'.join(map(str, X.shape))}: pass resize={size} to the data, or "
+                "in_channels and image_size to the model"
+            )
+        return super().forward(X)
 
     def training_step(self, batch: Any) -> Tensor:
         """The loss of a batch; one example has no spread for batch norm to divide by."""

@@ -95,14 +95,13 @@ def lost_initialisation() -> Evidence:
     """The standard deviation of a dense layer's weights: lazy, and with explicit sizes."""
 
     def init(layer: nn.Module) -> None:
-        if type(layer) in (nn.Linear, nn.Conv2d):
+        if type(layer) is nn.Linear or type(layer) is nn.Conv2d:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     he, default = (2 / 512) ** 0.5, (1 / 3 / 512) ** 0.5
     for layer, expected in ((nn.LazyLinear(512), default), (nn.Linear(512, 512), he)):
-        net = nn.Sequential(layer).apply(init)
-        net(torch.zeros(1, 512))
-        yield float(net[0].weight.detach().std()), expected, 0.02 * expected
+        layer.apply(init)(torch.zeros(1, 512))
+        yield float(layer.weight.detach().std()), expected, 0.02 * expected
 
 
 @claim(
@@ -189,16 +188,16 @@ def nin_poolings() -> Evidence:
 )
 def nin_signs() -> Evidence:
     """Both variants from equal weights; then one class whose logits are all 0."""
-    X, small = normal(8, 1, 28, 28), {"image_size": 28, "channels": (8, 8, 8), "first_kernel": 5}
-    free, cut = (NiN(**small, first_stride=1, final_relu=f).eval() for f in (False, True))
+    X, settings = normal(8, 1, 28, 28), (1, 28, 10, (8, 8, 8), 5, 1)
+    free, cut = (NiN(*settings, final_relu=ends).eval() for ends in (False, True))
     cut.load_state_dict(free.state_dict())
     yield float(free(X).detach().min()) < 0, True
     yield float(cut(X).detach().min()), (0.0, float("inf"))
     for model, stuck in ((free, False), (cut, True)):
-        last = [m for m in model.modules() if isinstance(m, nn.Conv2d)][-1]
-        nn.init.constant_(last.bias, -100.0)  # every output of the last convolution is negative
+        *_, weight, bias = model.parameters()
+        nn.init.constant_(bias, -100.0)  # every output of the last convolution is negative
         loss = F.cross_entropy(model(X), torch.arange(8))
-        (gradient,) = torch.autograd.grad(loss, last.bias)
+        (gradient,) = torch.autograd.grad(loss, weight)
         yield bool((gradient == 0).all()), stuck
 
 
@@ -260,7 +259,7 @@ def googlenet_shapes() -> Evidence:
     model = on_meta(GoogLeNet)
     maps = squares((64, 24), (192, 12), (480, 6), (832, 3))
     yield str(output_shapes(model)), str([*maps, [1024], [10]])
-    yield [num_layers(stage, Inception) for stage in model.net[2:5]], [2, 5, 2]
+    yield [num_layers(stage, Inception) for stage in list(model.net)[2:5]], [2, 5, 2]
 
 
 @erratum(
@@ -271,14 +270,13 @@ def googlenet_shapes() -> Evidence:
 )
 def googlenet_cost() -> Evidence:
     """Multiply-adds in millions, counted on meta tensors."""
-    costs = {}
-    for kind in (NiN, AlexNet, GoogLeNet, VGG11):
-        found = summary(on_meta(kind, image_size=224), (1, 1, 224, 224))
-        costs[kind] = found.macs / 1e6
-    expected = {NiN: 762, AlexNet: 938, GoogLeNet: 1503, VGG11: 7547}
-    for kind, macs in expected.items():
-        yield costs[kind], (macs - 1.0, macs + 1.0)
-    yield list(costs.values()) == sorted(costs.values()), True
+    kinds: tuple[type[ConvNet], ...] = (NiN, AlexNet, GoogLeNet, VGG11)
+    models = [on_meta(kind, image_size=224) for kind in kinds]
+    costs = [summary(model, (1, 1, 224, 224)).macs / 1e6 for model in models]
+    for macs, expected in zip(costs, (762, 938, 1503, 7547), strict=True):
+        yield macs, (expected - 1.0, expected + 1.0)
+    yield costs == sorted(costs), True
+    yield costs[2] / costs[3], (0.19, 0.21)
 
 
 @erratum(
@@ -289,7 +287,8 @@ def googlenet_cost() -> Evidence:
 )
 def googlenet_stages() -> Evidence:
     """Which of the six modules hold Inception blocks, counted from one."""
-    holding = [i for i, m in enumerate(on_meta(GoogLeNet).net, 1) if num_layers(m, Inception)]
+    modules = enumerate(on_meta(GoogLeNet).net, 1)
+    holding = [i for i, module in modules if num_layers(module, Inception)]
     yield holding, [3, 4, 5]
 
 

@@ -91,6 +91,7 @@ class DenseNet(ConvNet):
         stem: large (7×7, a quarter of the size) or small (3×3, half of it).
     """
 
+    any_size = True
     layers: ClassVar[ModuleType] = concise
 
     def __init__(

@@ -46,7 +46,8 @@ def cnn_design(
         raise UsageError(f"first and second want to be two spaces, got {first!r} twice")
     data = Garments(batch_size=100, resize=14, data_seed=seed, num_train=num_train, num_val=500)
     settings = (num_networks, num_stages, budget * 1e6, data, max_epochs, lr, seed)
-    found = {space: population(space, *settings) for space in (first, second)}
+    spaces: tuple[str, str] = (first, second)
+    found = {space: population(space, *settings) for space in spaces}
     errors = {space: torch.tensor([s.error for s in found[space]]) for space in found}
     a, b = errors[first], errors[second]
     return Report(

@@ -13,6 +13,7 @@ from freedive.core.errors import UsageError
 from freedive.core.random import generator
 from freedive.core.trainer import Trainer
 from freedive.topics.modern_cnn.regnet import RegNetX, Stages
+from freedive.topics.modern_cnn.resnext import ResNeXtBlock
 
 GROUP_WIDTH = 4
 MAX_DEPTH, MAX_CHANNELS = 4, 16 * GROUP_WIDTH
@@ -83,15 +84,19 @@ def cost(stages: Stages, data: DataModule) -> int:
     """Multiply-adds for one image: a convolution's weights times the pixels that it gives."""
     with torch.device("meta"):
         model = build(stages, data, 0.1)
-    stem, *body, head = model.net
     side = model.image_size
-    total = stem[0].weight.numel() * side**2 + head[-1].weight.numel()
-    for block in (block for stage in body for block in stage):
-        total += block.conv1.weight.numel() * side**2
+    total = num_weights(model.net[0], nn.Conv2d) * side**2 + num_weights(model, nn.Linear)
+    for block in (m for m in model.modules() if isinstance(m, ResNeXtBlock)):
+        first = block.conv1.weight.numel()
+        total += first * side**2
         side = -(-side // block.conv2.stride[0])  # the second convolution may halve the size
-        rest = [m for m in block.modules() if isinstance(m, nn.Conv2d) and m is not block.conv1]
-        total += sum(m.weight.numel() for m in rest) * side**2
+        total += (num_weights(block, nn.Conv2d) - first) * side**2
     return total
+
+
+def num_weights(model: nn.Module, kind: type[nn.Conv2d] | type[nn.Linear]) -> int:
+    """The weights of all layers of a kind, biases left out."""
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, kind))
 
 
 def affordable(

@@ -113,6 +113,8 @@ class GoogLeNet(ConvNet):
         first_stride: its stride.
     """
 
+    any_size = True
+
     def __init__(
         self,
         in_channels: Count = 1,

@@ -68,6 +68,8 @@ class NiN(ConvNet):
             whose logits are all 0 gets no gradient.
     """
 
+    any_size = True
+
     def __init__(
         self,
         in_channels: Count = 1,

@@ -54,6 +54,7 @@ class AnyNet(ConvNet):
         bot_mul: channels of the 3×3 convolutions over those of the stage.
     """
 
+    any_size = True
     layers: ClassVar[ModuleType] = concise
     se_ratio: ClassVar[float] = 0.0  # hidden units of an excitation over a block's input channels
 

@@ -165,6 +165,7 @@ class ResNet(ConvNet):
         stem: large (7×7, a quarter of the size) or small (3×3, half of it).
     """
 
+    any_size = True
     block: ClassVar[type[Residual] | type[Bottleneck]] = Residual
     num_residuals: ClassVar[tuple[int, ...]]  # of each stage
 
@@ -196,13 +197,13 @@ class ResNet(ConvNet):
     ) -> nn.Sequential:
         """Blocks of one width; the first one changes size and channels."""
         out_channels = num_channels * self.block.expansion
-        blocks = []
+        stage = nn.Sequential()
         for i in range(num_residuals):
             strides = 1 if i else strides
             use_1x1conv = strides != 1 or in_channels != out_channels
-            block = self.block(in_channels, num_channels, use_1x1conv, strides, self.layers)
-            blocks, in_channels = [*blocks, block], out_channels
-        return nn.Sequential(*blocks)
+            stage.append(self.block(in_channels, num_channels, use_1x1conv, strides, self.layers))
+            in_channels = out_channels
+        return stage
 
 
 @system("resnet18", **SETTINGS)
