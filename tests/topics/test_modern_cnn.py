@@ -168,7 +168,7 @@ def test_a_block_whose_branch_is_zero_passes_on_what_is_not_negative(block):
 
 @pytest.mark.parametrize("block", [Residual, Bottleneck])
 def test_unequal_shapes_without_a_1x1_convolution_are_refused(block):
-    with pytest.raises(UsageError, match="3 channels and .* pass use_1x1conv=True"):
+    with pytest.raises(UsageError, match=r"3 channels and .* pass use_1x1conv=True"):
         block(3, 6)
     with pytest.raises(UsageError, match="at stride 2"):
         block(6 * block.expansion, 6, strides=2)

@@ -37,7 +37,7 @@ def residual_shapes() -> Evidence:
 
 @erratum(
     "8.6.2",
-    "a residual block whose branch is zero gives ReLU(x): the identity only where x is not negative",
+    "a residual block whose branch is zero gives ReLU(x): the identity only where x ≥ 0",
     printed="with all weights zero the block is the identity",
     source=("002b C32", "002b E22", "000 C51", "001_003_004 C68"),
 )

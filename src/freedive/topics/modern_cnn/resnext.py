@@ -27,11 +27,11 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, squeezed: int, layers: ModuleType = concise):
         super().__init__()
-        self.net = nn.Sequential(
-            nn.AdaptiveAvgPool2d((1, 1)),
-            *(layers.Conv2d(channels, squeezed, kernel_size=1), nn.ReLU()),
-            *(layers.Conv2d(squeezed, channels, kernel_size=1), nn.Sigmoid()),
-        )
+        squeeze = layers.Conv2d(channels, squeezed, kernel_size=1)
+        nn.init.ones_(squeeze.bias)  # means hardly differ: a unit below 0 would be so for all
+        excite = layers.Conv2d(squeezed, channels, kernel_size=1)
+        mean = nn.AdaptiveAvgPool2d((1, 1))
+        self.net = nn.Sequential(mean, squeeze, nn.ReLU(), excite, nn.Sigmoid())
 
     def forward(
         self, X: Float[Tensor, "batch channels height width"]
