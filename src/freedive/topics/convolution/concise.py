@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from freedive.core.errors import UsageError
-
-Size = int | tuple[int, ...]  # one number stands for height and width
+from freedive.topics.convolution.sizes import Size
 
 
 def corr2d(

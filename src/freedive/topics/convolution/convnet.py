@@ -14,6 +14,7 @@ from freedive.core.errors import UsageError
 from freedive.core.loader import TensorLoader
 from freedive.core.module import Classifier
 from freedive.topics.convolution import concise, scratch
+from freedive.topics.convolution.sizes import output_size
 
 Window = tuple[int, int, int]  # kernel size, stride and padding of a layer that changes the size
 Schedule = Literal["constant", "cosine"]
@@ -33,9 +34,9 @@ def init_cnn(module: nn.Module, activation: Literal["sigmoid", "relu"] = "sigmoi
 
 
 def side_after(side: int, windows: Iterable[Window]) -> int:
-    """Height and width of a feature map: n ← ⌊(n + 2p − k)/s⌋ + 1 for each layer (section 7.3)."""
+    """Height and width of a feature map behind some layers."""
     for kernel, stride, padding in windows:
-        side = (side + 2 * padding - kernel) // stride + 1
+        side = output_size(side, kernel, padding, stride)
     return side
 
 

@@ -1,7 +1,7 @@
 """Convolution and pooling from tensors up, without a loop over pixels (sections 7.2 to 7.5)."""
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Num
@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count
-
-Size = int | tuple[int, ...]  # one number stands for height and width
-
-
-def pair(size: Size) -> tuple[int, int]:
-    """The size of height and width."""
-    return (size, size) if isinstance(size, int) else (size[0], size[1])
+from freedive.topics.convolution.checks import (
+    refuse_channels,
+    refuse_groups,
+    refuse_integers,
+    refuse_other_channels,
+    refuse_padding,
+)
+from freedive.topics.convolution.sizes import Size, at_least, pair, span
 
 
 def windows(
@@ -26,16 +27,10 @@ def windows(
     Raises:
         UsageError: not a single window fits.
     """
-    (gap_h, gap_w), (step_h, step_w) = pair(dilation), pair(stride)
-    kernel_h, kernel_w = pair(size)
-    reach_h, reach_w = (kernel_h - 1) * gap_h + 1, (kernel_w - 1) * gap_w + 1
-    height, width = X.shape[-2:]
-    if height < reach_h or width < reach_w:
-        raise UsageError(
-            f"a window of {reach_h}×{reach_w} does not fit into {height}×{width} pixels "
-            "(padding counted): pass more padding or a smaller window"
-        )
-    views = X.unfold(-2, reach_h, step_h).unfold(-2, reach_w, step_w)
+    at_least(1, stride=stride)
+    (kernel_h, kernel_w), (step_h, step_w), (gap_h, gap_w) = map(pair, (size, stride, dilation))
+    span_h, span_w = span(X.shape[-2], kernel_h, gap_h), span(X.shape[-1], kernel_w, gap_w)
+    views = X.unfold(-2, span_h, step_h).unfold(-2, span_w, step_w)
     return views if gap_h == gap_w == 1 else views[..., ::gap_h, ::gap_w]
 
 
@@ -59,25 +54,31 @@ def convolve2d(
 
 
 def corr2d_multi_in(
-    X: Float[Tensor, "channels height width"],
-    K: Float[Tensor, "channels kernel_height kernel_width"],
-) -> Float[Tensor, "new_height new_width"]:
+    X: Num[Tensor, "channels height width"],
+    K: Num[Tensor, "channels kernel_height kernel_width"],
+) -> Num[Tensor, "new_height new_width"]:
     """The sum of the cross-correlations of all channels (section 7.4.1)."""
+    refuse_other_channels(X, K)
     return torch.einsum("chwij,cij->hw", windows(X, K.shape[-2:]), K)
 
 
 def corr2d_multi_in_out(
-    X: Float[Tensor, "channels height width"],
-    K: Float[Tensor, "out_channels channels kernel_height kernel_width"],
-) -> Float[Tensor, "out_channels new_height new_width"]:
+    X: Num[Tensor, "channels height width"],
+    K: Num[Tensor, "out_channels channels kernel_height kernel_width"],
+) -> Num[Tensor, "out_channels new_height new_width"]:
     """`corr2d_multi_in` with one kernel for each output channel (section 7.4.2)."""
+    refuse_other_channels(X, K)
     return torch.einsum("chwij,ocij->ohw", windows(X, K.shape[-2:]), K)
 
 
 def corr2d_multi_in_out_1x1(
-    X: Float[Tensor, "channels height width"], K: Float[Tensor, "out_channels channels 1 1"]
-) -> Float[Tensor, "out_channels height width"]:
+    X: Num[Tensor, "channels height width"], K: Num[Tensor, "out_channels channels 1 1"]
+) -> Num[Tensor, "out_channels height width"]:
     """A 1×1 convolution: one dense layer for the channels of every pixel (section 7.4.3)."""
+    refuse_other_channels(X, K)
+    if K.shape[2:] != (1, 1):
+        height, width = K.shape[2:]
+        raise UsageError(f"wanted are 1×1 kernels, got {height}×{width}: use corr2d_multi_in_out")
     return (K.flatten(1) @ X.flatten(1)).reshape(len(K), *X.shape[1:])
 
 
@@ -90,7 +91,7 @@ def conv2d(
     dilation: Size = 1,
     groups: int = 1,
 ) -> Float[Tensor, "batch out_channels new_height new_width"]:
-    """Cross-correlation of a batch, ⌊(n + 2p − d(k − 1) − 1)/s⌋ + 1 numbers an axis (section 7.3).
+    """Cross-correlation of a batch, ⌊(n + 2P − d(k − 1) − 1)/s⌋ + 1 numbers an axis (section 7.3).
 
     Output channels see all input channels, or only those of their own group.
 
@@ -102,22 +103,23 @@ def conv2d(
         padding: rows and columns of zeros on each side.
         dilation: distance of the pixels in a window.
         groups: into how many parts the channels are cut.
+
+    Raises:
+        UsageError: a setting is too small, no window fits, or channels and groups do not agree.
     """
-    if X.shape[1] != weight.shape[1] * groups or len(weight) % groups:
-        raise UsageError(
-            f"a weight of {_shape(weight)} in {groups} groups wants "
-            f"{weight.shape[1] * groups} channels, got images of {_shape(X)}: "
-            "make in_channels and groups fit the data"
-        )
-    pad_h, pad_w = pair(padding)
+    at_least(0, padding=padding)
+    refuse_channels(X, weight, bias, groups)
+    (pad_h, pad_w), (kernel_h, kernel_w) = pair(padding), weight.shape[2:]
     X = torch.constant_pad_nd(X, (pad_w, pad_w, pad_h, pad_h))
-    views = windows(X, weight.shape[-2:], stride, dilation).unflatten(1, (groups, -1))
+    views = windows(X, (kernel_h, kernel_w), stride, dilation).unflatten(1, (groups, -1))
     # one row for each number of a window, one column for each window: one matrix product
     columns = views.permute(1, 2, 5, 6, 0, 3, 4).flatten(4).flatten(1, 3)
     rows = weight.unflatten(0, (groups, -1)).flatten(2)
-    sizes = (len(weight), len(X), *views.shape[3:5])
+    sizes = (len(weight), X.shape[0], *views.shape[3:5])
     output = (rows @ columns).reshape(sizes).transpose(0, 1)
-    return output if bias is None else output + bias[:, None, None]
+    if bias is None:
+        return output
+    return output + bias[:, None, None].to(output.dtype)  # under autocast the product is half
 
 
 def pool2d(
@@ -135,17 +137,18 @@ def pool2d(
         mode: max or avg.
         stride: step between windows; None takes ``pool_size``, so that they do not overlap.
         padding: rows and columns on each side: −∞ for the maximum, zeros for the average.
+
+    Raises:
+        UsageError: a setting is too small, no window fits, or one might hold nothing but padding.
     """
-    (pool_h, pool_w), (pad_h, pad_w) = pair(pool_size), pair(padding)
-    if 2 * pad_h > pool_h or 2 * pad_w > pool_w:
-        raise UsageError(
-            f"padding {pad_h}×{pad_w} is more than half the window {pool_h}×{pool_w}: "
-            "some windows would hold no pixel: pass less padding"
-        )
     if mode not in ("max", "avg"):
         raise UsageError(f"mode wants max or avg, got {mode!r}")
-    empty = -math.inf if mode == "max" else 0
-    if pad_h or pad_w:  # integers have no −∞, and need none without padding
+    refuse_padding(pool_size, padding)
+    pad_h, pad_w = pair(padding)
+    if mode == "avg" or pad_h or pad_w:
+        refuse_integers(X)
+    if pad_h or pad_w:
+        empty = -math.inf if mode == "max" else 0
         X = torch.constant_pad_nd(X, (pad_w, pad_w, pad_h, pad_h), empty)
     views = windows(X, pool_size, pool_size if stride is None else stride).flatten(-2)
     return views.max(dim=-1).values if mode == "max" else views.mean(dim=-1)
@@ -169,12 +172,11 @@ class Conv2d(nn.Module):
         bias: bool = True,
     ):
         super().__init__()
+        at_least(1, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size)
+        at_least(1, stride=stride, dilation=dilation, groups=groups)
+        at_least(0, padding=padding)
+        refuse_groups(in_channels, out_channels, groups)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        if in_channels % groups or out_channels % groups:
-            raise UsageError(
-                f"groups wants to divide in_channels and out_channels, got {groups} for "
-                f"{in_channels} and {out_channels}: pass a common divisor"
-            )
         shape = (out_channels, in_channels // groups, *pair(kernel_size))
         bound = 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = nn.Parameter(torch.empty(shape).uniform_(-bound, bound))
@@ -190,13 +192,15 @@ class Conv2d(nn.Module):
         return conv2d(X, self.weight, self.bias, *settings)
 
 
-class MaxPool2d(nn.Module):
-    """Maximum pooling; the windows do not overlap unless a stride says so."""
+class Pool2d(nn.Module):
+    """Base of both poolings; the windows do not overlap unless a stride says so."""
 
-    mode: Literal["max", "avg"] = "max"
+    mode: ClassVar[Literal["max", "avg"]]
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0):
         super().__init__()
+        at_least(1, stride=kernel_size if stride is None else stride)
+        refuse_padding(kernel_size, padding)
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(
@@ -206,11 +210,13 @@ class MaxPool2d(nn.Module):
         return pool2d(X, self.kernel_size, self.mode, self.stride, self.padding)
 
 
-class AvgPool2d(MaxPool2d):
+class MaxPool2d(Pool2d):
+    """Maximum pooling."""
+
+    mode = "max"
+
+
+class AvgPool2d(Pool2d):
     """Average pooling; zeros of the padding count."""
 
     mode = "avg"
-
-
-def _shape(tensor: Tensor) -> str:
-    return "×".join(map(str, tensor.shape))

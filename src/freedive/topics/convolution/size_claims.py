@@ -1,21 +1,37 @@
-"""What the book says about padding, stride, pooling and LeNet, as checks (7.2.6, 7.3, 7.5, 7.6)."""
+"""What the book says about padding and stride, as checks (section 7.3)."""
 
 import itertools
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from freedive.catalog import claim, erratum
-from freedive.topics.convolution import scratch
-from freedive.topics.convolution.claims import Evidence, normal
-from freedive.topics.convolution.lenet import LeNet, LeNetScratch
-from freedive.topics.convolution.scratch import conv2d, pool2d
+from freedive.topics.convolution.dense_claims import Evidence, normal, operations
+from freedive.topics.convolution.scratch import conv2d
+from freedive.topics.convolution.sizes import output_size, size_by_total
+
+Setting = tuple[int, int, int, int, int]  # pixels, kernel, padding on each side, stride, dilation
+GRID = [
+    setting
+    for setting in itertools.product(range(5, 13), range(1, 5), range(4), range(1, 5), (1, 2))
+    if setting[0] + 2 * setting[2] > setting[4] * (setting[1] - 1)
+]  # more than a thousand
 
 
-def output_size(n: int, kernel: int, padding: int, stride: int, dilation: int = 1) -> int:
-    """⌊(n + p − d(k − 1) − 1)/s⌋ + 1 for a total padding p (sections 7.3.1 and 7.3.2)."""
-    return (n + padding - dilation * (kernel - 1) - 1) // stride + 1
+def by_torch(setting: Setting) -> int:
+    """The size of an output, asked of torch, which makes no numbers for it."""
+    n, kernel, padding, stride, dilation = setting
+    X, K = torch.empty(1, 1, 1, n, device="meta"), torch.empty(1, 1, 1, kernel, device="meta")
+    return F.conv2d(X, K, None, (1, stride), (0, padding), (1, dilation)).shape[-1]
+
+
+def by_total(setting: Setting, total: int) -> int:
+    """The size by the book's formula, with a padding of both sides; 0 where no window fits."""
+    n, kernel, _, stride, dilation = setting
+    fits = n + total > dilation * (kernel - 1)
+    return size_by_total(n, kernel, total, stride, dilation) if fits else 0
 
 
 def uses(size: int, kernel: int, padding: int) -> Tensor:
@@ -23,24 +39,6 @@ def uses(size: int, kernel: int, padding: int) -> Tensor:
     pixels = torch.zeros(1, 1, size, size, requires_grad=True)
     output = conv2d(pixels, torch.ones(1, 1, kernel, kernel), padding=padding)
     return torch.autograd.grad(output.sum(), pixels)[0][0, 0]
-
-
-@claim(
-    "7.2.6",
-    "the receptive field grows by (k − 1) times the strides before: r ← r + (k − 1)j, j ← js",
-    "002b C8",
-)
-def receptive_field() -> Evidence:
-    """LeNet's four layers: the recursion against the pixels that reach one output."""
-    r, j, layers = 1, 1, []
-    for kernel, stride in ((5, 1), (2, 2), (5, 1), (2, 2)):
-        r, j = r + (kernel - 1) * j, j * stride
-        layers.append(nn.AvgPool2d(kernel, stride))
-        pixels = torch.zeros(1, 1, 40, 40, requires_grad=True)
-        output = nn.Sequential(*layers)(pixels)
-        (reached,) = torch.autograd.grad(output[0, 0, 3, 3], pixels)
-        yield int((reached != 0).any(dim=2).sum()), r
-    yield r, 16
 
 
 @claim(
@@ -71,32 +69,84 @@ def printed_paddings() -> Evidence:
     source=("002b C10", "002b E2"),
 )
 def pixel_use() -> Evidence:
-    """3 × 3 windows over 8 × 8 pixels: uses of an inner pixel and of a corner, by padding."""
-    for padding, corner in ((0, 1), (1, 4), (2, 9)):
+    """3 × 3 windows over 8 × 8 pixels: uses of a corner, of an edge and of an inner pixel."""
+    for padding, corner, edge in ((0, 1, 3), (1, 4, 6), (2, 9, 9)):
         counts = uses(8, 3, padding)
-        yield int(counts[4, 4]), 9
-        yield int(counts[0, 0]), corner
+        yield [int(counts[0, 0]), int(counts[0, 4]), int(counts[4, 4])], [corner, edge, 9]
+
+
+@erratum(
+    "7.3.1",
+    "in the book's formulas p is the padding of both sides together, twice torch's",
+    printed="p_h and p_w, without saying which",
+    source=("001_003_004 errata 41", "001_003_004 C54", "002b C12"),
+)
+def total_padding() -> Evidence:
+    """⌊(n − k + p + s)/s⌋ with p = 2P against torch, on more than a thousand settings."""
+    yield len(GRID), (1001, 2000)
+    yield sum(by_total(setting, 2 * setting[2]) != by_torch(setting) for setting in GRID), 0
+    padded = [setting for setting in GRID if setting[2] and by_total(setting, setting[2])]
+    mistaken = sum(by_total(setting, setting[2]) != by_torch(setting) for setting in padded)
+    yield mistaken > len(padded) / 2, True
+
+
+@erratum(
+    "7.3.2",
+    "⌊(n + 2P − d(k − 1) − 1)/s⌋ + 1 is the size, P being the padding of each side",
+    printed="the formula with dilation looks wrong",
+    source=("002b C12", "002b C11", "002b E6"),
+)
+def dilated_size() -> Evidence:
+    """Against torch on the same settings; the printed example keeps its 32 pixels."""
+    yield sum(output_size(*setting) != by_torch(setting) for setting in GRID), 0
+    yield output_size(32, kernel=3, padding=1), 32
+
+
+@erratum(
+    "7.3.2",
+    "with a total padding of k − 1 the size is exactly ⌈n/s⌉",
+    printed="about n/s",
+    source=("002b C11", "002b E5"),
+)
+def rounded_up() -> Evidence:
+    """Sizes, kernels and strides up to 12."""
+    numbers = range(1, 13)
+    for n, s in itertools.product(numbers, repeat=2):
+        yield [size_by_total(n, k, k - 1, s) for k in numbers], [math.ceil(n / s)] * 12
+
+
+@erratum(
+    "7.3.2",
+    "8 pixels, k = 3, P = 1, s = 2: ⌊(8 − 3 + 2 + 2)/2⌋ = 4",
+    printed="(n − k + s + 1)/s, which drops the padding",
+    source="002b E4",
+)
+def dropped_padding() -> Evidence:
+    """Right by luck in the example; wrong for 5 pixels, k = 3, s = 1, and in most of the grid."""
+    yield [size_by_total(8, 3, 2, 2), (8 - 3 + 2 + 1) // 2], [4, 4]
+    yield [output_size(5, 3), (5 - 3 + 1 + 1) // 1], [3, 4]
+    undilated = [setting for setting in GRID if setting[4] == 1]
+    wrong = sum((n - k + s + 1) // s != output_size(n, k, p, s) for n, k, p, s, _ in undilated)
+    yield wrong > len(undilated) / 2, True
+
+
+@erratum(
+    "7.3.2",
+    "the last example's width is ⌊(8 − 5 + 2)/4⌋ + 1 = 2: padding counts on both sides",
+    printed="(8 − 5 + 1)/4 + 1 = 2",
+    source=("001_003_004 exercise E75", "001_003_004 C54"),
+)
+def padding_counted_once() -> Evidence:
+    """The same number by luck; for 8 pixels, k = 3, P = 1, s = 1 it is 8, and not 7."""
+    yield [output_size(8, 5, 1, 4), (8 - 5 + 1) // 4 + 1], [2, 2]
+    yield [output_size(8, 3, 1, 1), (8 - 3 + 1) // 1 + 1], [8, 7]
 
 
 @claim(
     "7.3.2",
-    "⌊(n − k + p + s)/s⌋ is the output size, ⌈n/s⌉ for p = k − 1; with dilation k is d(k − 1) + 1",
-    ("002b C11", "002b C12"),
+    "8 × 8 becomes 4 × 4 at stride 2, and 2 × 2 in the book's last example",
+    ("002b C11", "001_003_004 C60"),
 )
-def strided_size() -> Evidence:
-    """Every combination of a grid, against the operation and torch's."""
-    wrong = 0
-    for n, k, p, s, d in itertools.product((7, 8, 12), (1, 2, 3), (0, 1, 2), (1, 2, 3), (1, 2)):
-        X, K = torch.zeros(1, 1, n, n), torch.zeros(1, 1, k, k)
-        size = output_size(n, k, 2 * p, s, d)
-        ours, theirs = (f(X, K, None, s, p, d).shape[-1] for f in (conv2d, F.conv2d))
-        wrong += not size == ours == theirs
-        wrong += d == 1 and size != (n - k + 2 * p + s) // s
-        wrong += output_size(n, k, k - 1, s) != -(-n // s)
-    yield wrong, 0
-
-
-@claim("7.3.2", "8 × 8 becomes 4 × 4 at stride 2, and 2 × 2 in the book's last example", "002b C11")
 def printed_strides() -> Evidence:
     """3 × 3, padding 1, stride 2; 3 × 5, padding (0, 1), stride (3, 4)."""
     X = normal(1, 1, 8, 8)
@@ -105,62 +155,30 @@ def printed_strides() -> Evidence:
     yield list(Y.shape), [1, 1, 2, 2]
 
 
-@claim("7.5.1", "pooling 3 × 3 numbers by 2 × 2 windows, maximum and average", "002b C16")
-def pooled() -> Evidence:
-    """As printed, at stride 1."""
-    X = torch.arange(9.0).reshape(3, 3)
-    yield pool2d(X, (2, 2), stride=1), [[4.0, 5.0], [7.0, 8.0]]
-    yield pool2d(X, (2, 2), "avg", stride=1), [[2.0, 3.0], [5.0, 6.0]]
+@claim(
+    "7.3.2",
+    "a stride s leaves 1/s² of the numbers and of the operations",
+    "001_003_004 exercise E78",
+)
+def cheaper() -> Evidence:
+    """A 3 × 3 layer on 24 × 24 pixels, strides 2 and 3."""
+    X, K = normal(1, 4, 24, 24), normal(4, 4, 3, 3, stream=1)
+    every = operations(conv2d(X, K, padding=1), K[0])
+    for stride in (2, 3):
+        yield every / operations(conv2d(X, K, None, stride, padding=1), K[0]), stride**2
 
 
 @erratum(
-    "7.5.1",
-    "max pooling ignores a shift only within a window",
-    printed="pooling makes the output independent of small shifts",
-    source="000 C44",
+    "7.3.2",
+    "stride 2 keeps every second sample of a sound: what is too high comes back lower",
+    printed="the smallest unit of sound is 2",
+    source="001_003_004 exercise E77",
 )
-def shift_tolerance() -> Evidence:
-    """A dot on 4 × 4 pixels, moved by one, in windows of 2 × 2."""
-    dot = torch.zeros(4, 4)
-    dot[0, 0] = 1
-    within, across = dot.roll(1, 1), dot.roll(2, 1)
-    yield bool(torch.equal(pool2d(within, 2), pool2d(dot, 2))), True
-    yield bool(torch.equal(pool2d(across, 2), pool2d(within, 2))), False
-    yield bool(torch.equal(pool2d(within, 2, stride=1), pool2d(dot, 2, stride=1))), False
-
-
-@claim("7.5.2", "pooling windows do not overlap by default; three printed examples", "002b C17")
-def printed_poolings() -> Evidence:
-    """Numbers 0 to 15 on 4 × 4 pixels, and torch's layers beside ours."""
-    X = torch.arange(16.0).reshape(1, 1, 4, 4)
-    for layers in (scratch, nn):
-        yield layers.MaxPool2d(3)(X), [[[[10.0]]]]
-        yield layers.MaxPool2d(3, padding=1, stride=2)(X), [[[[5.0, 7.0], [13.0, 15.0]]]]
-        wide = layers.MaxPool2d((2, 3), stride=(2, 3), padding=(0, 1))
-        yield wide(X), [[[[5.0, 7.0], [13.0, 15.0]]]]
-
-
-@claim(
-    "7.5.3", "pooling works on each channel alone and has no parameters", ("002b C16", "000 C46")
-)
-def channels_kept() -> Evidence:
-    """A second channel larger by one."""
-    X = torch.arange(16.0).reshape(1, 1, 4, 4)
-    layer = scratch.MaxPool2d(3, padding=1, stride=2)
-    both = torch.tensor([[[[5.0, 7.0], [13.0, 15.0]], [[6.0, 8.0], [14.0, 16.0]]]])
-    yield layer(torch.cat([X, X + 1], dim=1)), both
-    yield len(list(layer.parameters())), 0
-
-
-@claim("7.6.1", "LeNet's layers have the printed shapes, 61,706 parameters together", "002b C18")
-def lenet_shapes() -> Evidence:
-    """Both forms, on one 28 × 28 image."""
-    printed = [[6, 28, 28], [6, 14, 14], [16, 10, 10], [16, 5, 5], [400], [120], [84], [10]]
-    for model in (LeNet(), LeNetScratch()):
-        X, shapes = torch.zeros(1, 1, 28, 28), []
-        for layer in model.net:
-            X = layer(X)
-            if not isinstance(layer, nn.Sigmoid):
-                shapes.append(list(X.shape[1:]))
-        yield str(shapes), str(printed)
-        yield sum(p.numel() for p in model.parameters()), 61_706
+def every_second_sample() -> Evidence:
+    """64 samples: a tone of 5 waves stays one of 5, one of 20 becomes one of 32 − 20 = 12."""
+    time = torch.arange(64.0)
+    for waves, heard in ((5, 5), (20, 12)):
+        tone = torch.sin(2 * torch.pi * waves * time / 64)
+        kept = conv2d(tone[None, None, None], torch.ones(1, 1, 1, 1), stride=(1, 2))[0, 0, 0]
+        yield kept, tone[::2]
+        yield int(torch.fft.rfft(kept).abs().argmax()), heard

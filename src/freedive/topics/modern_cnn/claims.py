@@ -105,26 +105,6 @@ def lost_initialisation() -> Evidence:
 
 
 @claim(
-    "8.2.1",
-    "two 3×3 convolutions see 5 pixels with 18c² weights, three see 7 with 27c²",
-    ("002b C20", "001_003_004 C56"),
-)
-def stacked_windows() -> Evidence:
-    """The support of an output's gradient; the weights against those of one large window."""
-    c = 4
-    for depth, sees in ((2, 5), (3, 7)):
-        layers = [nn.Conv2d(c, c, 3, bias=False, dtype=torch.float64) for _ in range(depth)]
-        X = torch.zeros(1, c, 11, 11, dtype=torch.float64, requires_grad=True)
-        output = nn.Sequential(*layers)(X)
-        middle = output.shape[-1] // 2
-        (gradient,) = torch.autograd.grad(output[0, :, middle, middle].sum(), X)
-        yield int((gradient[0, 0] != 0).any(dim=0).sum()), sees
-        weights = sum(layer.weight.numel() for layer in layers)
-        yield weights, 9 * depth * c * c
-        yield weights < nn.Conv2d(c, c, sees, bias=False).weight.numel(), True
-
-
-@claim(
     "8.2.2",
     "VGG-11 has 8 convolutional and 3 dense layers, and each block halves the size",
     ("002b C19", "000 C47", "001_003_004 C62"),
