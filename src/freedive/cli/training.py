@@ -80,6 +80,7 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
     }
     if not output.quiet:
         print(headline(record, trainer), flush=True)
+        print_advice(experiment, trainer)
         print_news()
     data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
     run = Run.create(Path(output.runs_dir), experiment.system, output.name, record)
@@ -221,6 +222,13 @@ def headline(record: dict[str, Any], trainer: Trainer) -> str:
         f"seed {record['seed']}",
     ]
     return " · ".join(parts)
+
+
+def print_advice(experiment: Experiment, trainer: Trainer) -> None:
+    """Say before hours are spent that there is a preset of minutes."""
+    large = (experiment.data_arguments.get("resize") or 0) > 64
+    if large and trainer.device.type == "cpu" and "small" in experiment.entry.presets:
+        print("these are the sizes of the book, for a GPU: --preset small trains in minutes here")
 
 
 def summarize(run: Run, history: History, seconds: float) -> dict[str, Any]:
