@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from freedive.core import distributed
 from freedive.core.errors import DataError, UsageError
 from freedive.core.loader import TensorLoader, epoch_order
+from freedive.core.random import generator
 
 
 def numbered(num_examples, batch_size, **arguments):
@@ -139,6 +140,70 @@ def test_a_senseless_batch_size_is_refused(batch_size):
 def test_a_transform_makes_of_the_rows_what_the_model_gets():
     loader = TensorLoader([torch.arange(5)], 2, transform=lambda batch: (batch[0] * 2, batch[0]))
     assert [(x.tolist(), y.tolist()) for x, y in loader][1] == ([4, 6], [2, 3])
+
+
+def drawing(batch, chance):
+    """Puts a number of the generator that it is given beside each example."""
+    return batch[0], torch.randint(2**60, (len(batch[0]),), generator=chance)
+
+
+def draws(seed=3, epoch=1, start=0, size=4, **arguments):
+    loader = TensorLoader([torch.arange(17)], size, seed=seed, augment=drawing, **arguments)
+    loader.epoch, loader.start = epoch, start
+    return [numbers.tolist() for _, numbers in loader]
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("start", [0, 1, 3, 4, 5, 9])
+def test_what_is_drawn_does_not_depend_on_where_an_epoch_is_entered(shuffle, start):
+    whole = draws(shuffle=shuffle)
+    torch.manual_seed(99)
+    assert draws(start=start, shuffle=shuffle) == whole[start:]
+
+
+def test_two_epochs_that_are_read_in_turns_draw_as_if_alone():
+    loader = TensorLoader([torch.arange(17)], 4, seed=3, augment=drawing)
+    loader.epoch = 1
+    first = iter(loader)
+    begun = [next(first)]
+    loader.epoch = 2
+    second = [numbers.tolist() for _, numbers in loader]
+    assert [numbers.tolist() for _, numbers in [*begun, *first]] == draws(epoch=1)
+    assert second == draws(epoch=2)
+
+
+def test_every_batch_epoch_seed_and_process_draws_for_itself(monkeypatch):
+    found = [draws(seed, epoch) for seed in (0, 1, 2**40) for epoch in (0, 1)]
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        found.append(draws(7))
+    firsts = [batch[0] for epoch in found for batch in epoch]
+    assert len(set(firsts)) == len(firsts) == 6 * 5 + 3 + 2
+
+
+@pytest.mark.parametrize("seed", [0, 3, 2**40])
+def test_no_batch_draws_the_numbers_that_the_order_is_made_of(seed):
+    of_order = torch.randint(2**60, (1,), generator=generator(seed, 0)).item()
+    assert of_order not in [batch[0] for batch in draws(seed, epoch=0)]
+
+
+def test_augmenting_comes_before_the_transform_and_leaves_the_order_alone():
+    loader = TensorLoader(
+        [torch.arange(9)],
+        4,
+        shuffle=True,
+        augment=lambda batch, chance: (batch[0] + 100,),
+        transform=lambda batch: (batch[0] * 2,),
+    )
+    found = torch.cat([numbers for (numbers,) in loader])
+    assert torch.equal(found, (epoch_order(9, 0, 0) + 100) * 2)
+
+
+def test_the_order_is_drawn_on_the_cpu_wherever_new_tensors_go():
+    expected = epoch_order(9, 1, 2)
+    with torch.device("meta"):
+        assert torch.equal(epoch_order(9, 1, 2), expected)
 
 
 def test_moving_the_loader_leaves_the_given_tensors_alone():

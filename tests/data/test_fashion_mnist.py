@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from freedive.core.errors import DataError
+from freedive.core.errors import DataError, UsageError
 from freedive.data import fashion_mnist
 from freedive.data.fashion_mnist import FashionMNIST, Garments
 from freedive.data.garments import CLASSES
@@ -167,6 +167,24 @@ def test_without_a_cache_garments_are_drawn_with_a_warning(drawn: list[int], cac
     cache.write_text("a file where the folder should be")
     with pytest.warns(UserWarning, match="FREEDIVE_CACHE"):
         assert len(Garments(num_train=4, size=8).train[0]) == 4
+
+
+def test_augmented_data_are_the_same_data(drawn: list[int], given: Path) -> None:
+    asked = {"crop": 3, "flip": True, "cutout": 4, "mixup": 0.2}
+    small = {"num_train": 20, "num_val": 5, "size": 28}
+    for plain, data in (
+        (Small(), Small(**asked)),
+        (Garments(**small), Garments(**small, **asked)),
+    ):
+        assert {name: data.hparams[name] for name in asked} == asked
+        assert data.fingerprint() == plain.fingerprint()
+        assert data.model_arguments() == plain.model_arguments()
+        ((X, y),), ((X_val, y_val),) = data.train_dataloader(), data.val_dataloader()
+        assert (X.shape, y.shape) == ((20, 1, 28, 28), (20, 10))
+        torch.testing.assert_close(X_val, plain.val[0] / 255)
+        assert torch.equal(y_val, plain.val[1])
+    with pytest.raises(UsageError, match="crop wants 0 to 27 pixels for images of 28×28, got 28"):
+        Small(crop=28).train_dataloader()
 
 
 def test_real_garments_fit_in() -> None:

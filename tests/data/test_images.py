@@ -65,6 +65,50 @@ def test_resizing_equals_interpolate(shape: tuple[int, ...], size: int | None) -
     torch.testing.assert_close(as_floats(images, size), expected, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [None, 1, 3, 9])
+def test_resizing_takes_any_layout_and_floats_in_the_range_of_bytes(size: int | None) -> None:
+    images = torch.randint(256, (3, 2, 5, 12), dtype=torch.uint8)
+    expected = as_floats(images.contiguous(), size)
+    for other in (
+        images.contiguous(memory_format=torch.channels_last),
+        images.permute(3, 1, 0, 2).contiguous().permute(2, 1, 3, 0),
+        torch.stack([images, images], dim=-1)[..., 1],
+        images.float(),
+    ):
+        before = other.clone()
+        torch.testing.assert_close(as_floats(other, size), expected)
+        assert torch.equal(other, before)
+
+
+def test_every_byte_becomes_its_share_of_255() -> None:
+    every = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    expected = torch.arange(256, dtype=torch.float64) / 255
+    found = as_floats(every).flatten()
+    torch.testing.assert_close(found.double(), expected, rtol=1e-7, atol=0)
+    assert (found.min(), found.max()) == (0, 1)
+
+
+def test_resizing_is_as_precise_within_autocast() -> None:
+    images = torch.randint(256, (2, 1, 28, 28), dtype=torch.uint8)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = as_floats(images, 40)
+    assert torch.equal(found, as_floats(images, 40))
+
+
+def test_resizing_goes_by_the_images_device_and_no_other() -> None:
+    images = torch.randint(256, (2, 1, 6, 5), dtype=torch.uint8)
+    expected = as_floats(images, 13)
+    with torch.device("meta"):
+        assert torch.equal(as_floats(images, 13), expected)
+    elsewhere = as_floats(images.to("meta"), 13)
+    assert (elsewhere.device.type, elsewhere.shape) == ("meta", (2, 1, 13, 13))
+    with torch.inference_mode():
+        as_floats(images, 17)  # what is kept from here serves training as well
+    weight = torch.ones((), requires_grad=True)
+    (as_floats(images, 17) * weight).sum().backward()
+    torch.testing.assert_close(weight.grad, as_floats(images, 17).sum())
+
+
 @pytest.mark.parametrize(("nrows", "ncols"), [(1, 8), (2, 2), (1, 1)])
 def test_visualize_draws_without_a_display(nrows: int, ncols: int) -> None:
     data = Tiny()

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from freedive.core.errors import DataError
+from freedive.core.errors import DataError, UsageError
 from freedive.data.fashion_mnist import CONTENTS
 from freedive.data.own_images import OwnImages, read_picture
 
@@ -84,6 +84,21 @@ def test_own_idx_files_need_no_hash(tmp_path: Path) -> None:
     (folder / NAMES[2]).unlink()
     with pytest.raises(DataError, match=f"lacks {NAMES[2]}"):
         _ = OwnImages(folder).val
+
+
+def test_own_pictures_are_augmented_for_training_alone(tmp_path: Path) -> None:
+    for i in range(10):
+        picture(tmp_path / ("ab"[i % 2]) / f"{i}.png", 100 + i)
+    plain = OwnImages(tmp_path, resize=6)
+    data = OwnImages(tmp_path, resize=6, crop=2, flip=True, cutout=3, mixup=0.5)
+    assert data.fingerprint() == plain.fingerprint()
+    ((X, y),), ((X_val, y_val),) = data.train_dataloader(), data.val_dataloader()
+    assert (X.shape, y.shape) == ((8, 1, 6, 6), (8, 2))
+    torch.testing.assert_close(y.sum(1), torch.ones(8))
+    torch.testing.assert_close(X_val, data.val[0] / 255)
+    assert torch.equal(y_val, data.val[1])
+    with pytest.raises(UsageError, match="cutout wants 0 to 5 pixels for images of 6×6, got 6"):
+        OwnImages(tmp_path, resize=6, cutout=6).train_dataloader()
 
 
 def test_folders_that_hold_no_images_are_named(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class TensorLoader(HyperParameters):
         shuffle: permute the examples anew in each epoch.
         seed: of the permutations.
         transform: turns the raw rows of one batch into what the model gets.
+        augment: changes the raw rows at random before that. All chance comes from the generator
+            that it is given, which depends on (seed, epoch, number of the batch, rank) alone.
     """
 
     seed: int
@@ -37,6 +39,7 @@ class TensorLoader(HyperParameters):
         shuffle: bool = False,
         seed: Whole = 0,
         transform: Callable[[Batch], Batch] | None = None,
+        augment: Callable[[Batch, torch.Generator], Batch] | None = None,
     ):
         self.save_hyperparameters()
         lengths = sorted({len(t) for t in tensors})
@@ -61,12 +64,13 @@ class TensorLoader(HyperParameters):
 
     def __iter__(self) -> Iterator[Batch]:
         start, self.start = self.start, 0
-        return self._shuffled(start) if self.shuffle else self._in_order(start)
+        batches = self._shuffled(start) if self.shuffle else self._in_order(start)
+        return self._finished(batches, start)
 
     def _in_order(self, start: int) -> Iterator[Batch]:
         mine = [t[distributed.rank() :: distributed.world_size()] for t in self.tensors]
         for first in range(start * self.batch_size, self.num_examples, self.batch_size):
-            yield self._batch(tuple(t[first : first + self.batch_size] for t in mine))
+            yield tuple(t[first : first + self.batch_size] for t in mine)
 
     def _shuffled(self, start: int) -> Iterator[Batch]:
         order = epoch_order(len(self.tensors[0]), self.seed, self.epoch)
@@ -74,12 +78,18 @@ class TensorLoader(HyperParameters):
         for first in range(start * self.batch_size, self.num_examples, self.batch_size):
             rows = mine[first : first + self.batch_size]
             # index_select is twice as fast as t[rows] on the CPU
-            yield self._batch(tuple(t.index_select(0, rows) for t in self.tensors))
+            yield tuple(t.index_select(0, rows) for t in self.tensors)
 
-    def _batch(self, columns: Batch) -> Batch:
-        return self.transform(columns) if self.transform else columns
+    def _finished(self, batches: Iterator[Batch], start: int) -> Iterator[Batch]:
+        """What becomes of raw batches, of which the first is number ``start``."""
+        seed, epoch, rank = self.seed, self.epoch, distributed.rank()
+        for number, batch in enumerate(batches, start):
+            if self.augment:
+                # from 1, for (seed, epoch, 0, 0) is the stream of the epoch's order
+                batch = self.augment(batch, generator(seed, epoch, 1 + number, rank))
+            yield self.transform(batch) if self.transform else batch
 
 
 def epoch_order(num_examples: int, seed: int, epoch: int) -> Tensor:
     """The permutation of one epoch: the same on every device and number of processes."""
-    return torch.randperm(num_examples, generator=generator(seed, epoch))
+    return torch.randperm(num_examples, generator=generator(seed, epoch), device="cpu")

@@ -78,13 +78,26 @@ class Classifier(Module):
     def loss(
         self,
         y_hat: Float[Tensor, "*batch classes"],
-        y: Int[Tensor, "*batch"],
+        y: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
         averaged: bool = True,
     ) -> Tensor:
-        """Cross-entropy of logits: logsumexp(o) − o_y, in nats (section 4.5.2)."""
+        """Cross-entropy of logits: logsumexp(o) − o_y, in nats (section 4.5.2).
+
+        Targets may also be probabilities p of the classes, such as mixup makes: Σ_k p_k times that.
+
+        Raises:
+            UsageError: probabilities that are not one for each output.
+        """
+        if y.is_floating_point() and y.shape != y_hat.shape:
+            raise UsageError(
+                f"mixup wants one output for each class of the data, got outputs of shape "
+                f"{tuple(y_hat.shape)} and probabilities of shape {tuple(y.shape)}: leave the "
+                "number of outputs to the data"
+            )
+        classes = y_hat.shape[-1]
         return F.cross_entropy(
-            y_hat.reshape(-1, y_hat.shape[-1]),
-            y.reshape(-1),
+            y_hat.reshape(-1, classes),
+            y.reshape(-1, classes) if y.is_floating_point() else y.reshape(-1),
             reduction="mean" if averaged else "none",
         )
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 
 from freedive.core.errors import DataError
 from freedive.core.files import StorageError, write_whole
-from freedive.core.hyperparameters import Count, Whole
+from freedive.core.hyperparameters import Count, NonNegative, Whole
 from freedive.core.random import derived_seed
 from freedive.data.fetch import unpacked
 from freedive.data.garments import CLASSES, VERSION, draw_garments, garment_labels
@@ -41,12 +41,7 @@ COLUMNS = ("images", "labels")  # of a kept drawing
 
 
 class FashionMNIST(LabelledImages):
-    """Fashion-MNIST: 60,000 and 10,000 grey images of ten kinds of clothes, 28×28 pixels.
-
-    Args:
-        batch_size: images per batch.
-        resize: height and width of the images of a batch; None leaves 28×28.
-    """
+    """Fashion-MNIST: 60,000 and 10,000 grey images of ten kinds of clothes, 28×28 pixels."""
 
     name = "fashion-mnist"
     standin = "garments"
@@ -89,8 +84,6 @@ class Garments(LabelledImages):
     streams of the seed.
 
     Args:
-        batch_size: images per batch.
-        resize: height and width of the images of a batch; None leaves them as drawn.
         data_seed: of the drawing.
         num_train: training images.
         num_val: validation images.
@@ -113,8 +106,12 @@ class Garments(LabelledImages):
         num_train: Count = 60_000,
         num_val: Count = 10_000,
         size: Count = 28,
+        crop: Whole = 0,
+        flip: bool = False,
+        cutout: Whole = 0,
+        mixup: NonNegative = 0.0,
     ):
-        super().__init__(batch_size, resize)
+        super().__init__(batch_size, resize, crop, flip, cutout, mixup)
         self.save_hyperparameters()
 
     @property

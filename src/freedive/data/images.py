@@ -5,13 +5,15 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from jaxtyping import Float, Int, Int64, UInt8
+from jaxtyping import Float, Int, Int64, Real, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
 from freedive.core.data import DataModule
-from freedive.core.hyperparameters import Count
+from freedive.core.hyperparameters import Count, NonNegative, Whole
 from freedive.core.loader import Batch, TensorLoader
+from freedive.core.random import generator
+from freedive.data.augment import Augmentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,14 +29,33 @@ class LabelledImages(DataModule):
     Args:
         batch_size: images per batch.
         resize: height and width of the images of a batch; None leaves them as they are.
+        crop: frame training images with so many black pixels, and cut their own size out at a
+            random place; in pixels before resizing.
+        flip: mirror each training image left to right, or not, with equal chance.
+        cutout: blacken a square of this side at a random place of each training image; in pixels
+            before resizing.
+        mixup: α of Beta(α, α), from which the shares come in which training images, and their
+            labels, are mixed in pairs.
     """
 
     task = "labelled images"
     standin: ClassVar[str | None] = None  # the data set to take where this one cannot be had
     class_names: tuple[str, ...]
     resize: int | None
+    crop: int
+    flip: bool
+    cutout: int
+    mixup: float
 
-    def __init__(self, batch_size: Count = 256, resize: Count | None = None):
+    def __init__(
+        self,
+        batch_size: Count = 256,
+        resize: Count | None = None,
+        crop: Whole = 0,
+        flip: bool = False,
+        cutout: Whole = 0,
+        mixup: NonNegative = 0.0,
+    ):
         self.save_hyperparameters()
 
     def load(self, train: bool) -> Split:
@@ -57,10 +78,29 @@ class LabelledImages(DataModule):
         channels, height, width = self.train[0].shape[1:]
         return channels, height, width
 
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to training batches."""
+        return Augmentation(
+            self.crop, self.flip, self.cutout, self.mixup, num_classes=len(self.class_names)
+        )
+
     def get_dataloader(self, train: bool) -> TensorLoader:
-        """Batches of images (float, in [0, 1]) and labels; shuffled where they are for training."""
-        columns = self.train if train else self.val
-        return self.get_tensorloader(columns, train, transform=partial(_batch, size=self.resize))
+        """Batches of images (float, in [0, 1]) and labels.
+
+        Those for training are shuffled and augmented; mixup makes probabilities of their labels.
+
+        Raises:
+            UsageError: the images are too small for the crop or the cutout that is asked for.
+        """
+        images, labels = columns = self.train if train else self.val
+        augment = (self.augmentation or None) if train else None
+        if augment:  # on no image at all: what cannot be done is refused before training begins
+            augment((images[:0], labels[:0]), generator(0))
+        transform = partial(_batch, size=self.resize)
+        return TensorLoader(
+            columns, self.batch_size, shuffle=train, transform=transform, augment=augment
+        )
 
     def model_arguments(self) -> dict[str, Any]:
         """The sizes that a classifier of these images must have."""
@@ -75,6 +115,11 @@ class LabelledImages(DataModule):
             "in_channels": channels,
             "image_size": height,
         }
+
+    def fingerprint(self) -> str:
+        """The name and the settings, but for how training batches are augmented."""
+        kept = {k: v for k, v in self.hparams.items() if k not in vars(Augmentation())}
+        return f"{self.name}:{kept}"
 
     def text_labels(self, indices: Iterable[int] | Int[Tensor, " n"]) -> list[str]:
         """The names of classes given by their numbers."""
@@ -108,9 +153,12 @@ class LabelledImages(DataModule):
 
 
 def as_floats(
-    images: UInt8[Tensor, "n channels height width"], size: int | None = None
+    images: Real[Tensor, "n channels height width"], size: int | None = None
 ) -> Float[Tensor, "n channels new_height new_width"]:
-    """Bytes to floats in [0, 1], resized bilinearly to ``size`` × ``size`` where that is given."""
+    """Bytes (or floats in 0 … 255) to floats in [0, 1], resized bilinearly to ``size`` × ``size``.
+
+    Both steps are linear, so that to mix images before them, as mixup does, is to mix them after.
+    """
     # two plain steps are faster than one that mixes types
     floats = images.to(torch.float32, copy=True).mul_(1 / 255)
     height, width = images.shape[-2:]
@@ -121,7 +169,8 @@ def as_floats(
     # bilinear is linear in each axis: two products are 1.3 times as fast as F.interpolate
     rows = _axis_weights(height, size, floats.dtype)
     columns = _axis_weights(width, size, floats.dtype)
-    return rows @ (floats @ columns.T)
+    with torch.autocast("cpu", enabled=False):  # which would round the pixels to bfloat16
+        return rows @ (floats @ columns.T)
 
 
 @lru_cache(maxsize=16)

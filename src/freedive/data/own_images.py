@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from freedive.core.errors import DataError
-from freedive.core.hyperparameters import Count
+from freedive.core.hyperparameters import Count, NonNegative, Whole
 from freedive.data.idx import check_labelled, read_idx
 from freedive.data.images import LabelledImages, Split
 from freedive.data.store import RemoteFile, read_bytes
@@ -34,14 +34,22 @@ class OwnImages(LabelledImages):
 
     Args:
         folder: of the files.
-        batch_size: images per batch.
-        resize: height and width of the images of a batch.
+        resize: height and width of the images of a batch; None makes pictures 28×28.
     """
 
     name = "own-images"
 
-    def __init__(self, folder: str | Path, batch_size: Count = 256, resize: Count | None = None):
-        super().__init__(batch_size, resize)
+    def __init__(
+        self,
+        folder: str | Path,
+        batch_size: Count = 256,
+        resize: Count | None = None,
+        crop: Whole = 0,
+        flip: bool = False,
+        cutout: Whole = 0,
+        mixup: NonNegative = 0.0,
+    ):
+        super().__init__(batch_size, resize, crop, flip, cutout, mixup)
         folder = str(folder)  # a record of the settings holds plain values
         self.save_hyperparameters(ignore=["folder"])
         self.hparams["folder"] = folder

@@ -26,6 +26,7 @@ from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 )

@@ -72,12 +72,14 @@ def transition_block(
         "small": {
             "resize": None,
             "num_channels": 16,
-            "growth_rate": 12,
+            "growth_rate": 16,
+            "num_convs": (4, 4, 4),
             "stem": "small",
             "lr": 0.1,
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 )

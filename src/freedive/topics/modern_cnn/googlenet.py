@@ -97,10 +97,11 @@ def scaled(branches: Branches, width: float) -> Branches:
             "width": 0.25,
             "first_kernel": 3,
             "first_stride": 1,
-            "lr": 0.05,
+            "lr": 0.02,
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 )

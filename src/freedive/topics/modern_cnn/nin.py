@@ -49,10 +49,11 @@ def nin_block(
             "channels": (32, 64, 96),
             "first_kernel": 5,
             "first_stride": 1,
-            "lr": 0.05,
+            "lr": 0.02,
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 )

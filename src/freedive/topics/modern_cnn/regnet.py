@@ -142,6 +142,7 @@ SMALL: dict[str, Any] = {
     "momentum": 0.9,
     "weight_decay": 5e-4,
     "schedule": "cosine",
+    "max_epochs": 6,
 }
 
 

@@ -31,6 +31,8 @@ SETTINGS: dict[str, Any] = {
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 10,
+            "flip": True,
         },
     },
 }

@@ -107,7 +107,7 @@ class ResNeXtBlock(nn.Module):
         "book": {},
         "small": {
             "resize": None,
-            "width": 16,
+            "width": 12,
             "num_blocks": (1, 1, 1),
             "groups": 4,
             "stem": "small",
@@ -115,6 +115,7 @@ class ResNeXtBlock(nn.Module):
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 )

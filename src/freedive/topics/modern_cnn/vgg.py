@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
+            "max_epochs": 5,
         },
     },
 }
