@@ -38,6 +38,8 @@ def measure(id: str, preset: str, seed: int) -> dict[str, Any]:
     model = experiment.build_model(data)
     history = experiment.build_trainer(progress=False).fit(model, data)
     seconds = time.perf_counter() - began
+    if history.status != "finished":  # half a run is no measurement
+        raise SystemExit(f"{id}: {history.status} after {len(history)} epochs")
     size = model.image_size
     found = summary(model.cpu(), (1, model.in_channels, size, size))
     return {

@@ -122,3 +122,16 @@ def test_one_epoch_of_fashion_mnist_reaches_the_expected_band(model):
     torch.manual_seed(0)
     trainer = Trainer(max_epochs=1, seed=0, device="cpu", progress=False)
     assert 0.74 < trainer.fit(model(), FashionMNIST()).last["val_acc"] < 0.82
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_probabilities_as_targets_cost_what_their_classes_do(form):
+    torch.manual_seed(0)
+    model, logits, y = form(), torch.randn(4, 10, requires_grad=True), torch.tensor([0, 3, 3, 9])
+    certain = torch.nn.functional.one_hot(y, 10).float()
+    assert torch.allclose(model.loss(logits, certain), model.loss(logits, y))
+    soft = (certain + certain.roll(1, 0)) / 2
+    mixed = -(soft * logits.log_softmax(1)).sum(1)
+    assert torch.allclose(model.loss(logits, soft, False), mixed)
+    with pytest.raises(UsageError, match="one output for each class"):
+        model.loss(logits, soft[:, :9])

@@ -88,12 +88,7 @@ class Classifier(Module):
         Raises:
             UsageError: probabilities that are not one for each output.
         """
-        if y.is_floating_point() and y.shape != y_hat.shape:
-            raise UsageError(
-                f"mixup wants one output for each class of the data, got outputs of shape "
-                f"{tuple(y_hat.shape)} and probabilities of shape {tuple(y.shape)}: leave the "
-                "number of outputs to the data"
-            )
+        refuse_other_classes(y_hat, y)
         classes = y_hat.shape[-1]
         return F.cross_entropy(
             y_hat.reshape(-1, classes),
@@ -113,6 +108,16 @@ class Classifier(Module):
     def write_samples(self, data: "DataModule", folder: Path) -> list[str]:
         """The confusion matrix and, for images, a gallery of wrong predictions."""
         return classifier_samples(self, data, folder)
+
+
+def refuse_other_classes(y_hat: Tensor, y: Tensor) -> None:
+    """Raise `UsageError` for targets that are probabilities, but not one for each output."""
+    if y.is_floating_point() and y.shape != y_hat.shape:
+        raise UsageError(
+            f"mixup wants one output for each class of the data, got outputs of shape "
+            f"{tuple(y_hat.shape)} and probabilities of shape {tuple(y.shape)}: leave the "
+            "number of outputs to the data"
+        )
 
 
 class Regressor(Module):

@@ -18,10 +18,11 @@ from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
         "book": {},
         "small": {
             "resize": None,
-            "channels": (32, 64, 96, 96, 64),
+            "channels": (16, 32, 64, 64, 32),
             "first_kernel": 5,
             "first_stride": 1,
-            "num_hiddens": 512,
+            "num_hiddens": 256,
+            "dropout": 0.2,
             "lr": 0.02,
             "momentum": 0.9,
             "weight_decay": 5e-4,

@@ -72,8 +72,8 @@ def transition_block(
         "small": {
             "resize": None,
             "num_channels": 16,
-            "growth_rate": 16,
-            "num_convs": (4, 4, 4),
+            "growth_rate": 12,
+            "num_convs": (3, 3, 3),
             "stem": "small",
             "lr": 0.1,
             "momentum": 0.9,

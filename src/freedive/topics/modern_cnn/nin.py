@@ -46,10 +46,11 @@ def nin_block(
         "book": {},
         "small": {
             "resize": None,
-            "channels": (32, 64, 96),
+            "channels": (24, 48, 64),
             "first_kernel": 5,
             "first_stride": 1,
-            "lr": 0.02,
+            "dropout": 0.2,
+            "lr": 0.04,
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",

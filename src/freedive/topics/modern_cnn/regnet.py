@@ -133,16 +133,16 @@ def settings(small: dict[str, Any], **named: Stages) -> dict[str, Any]:
 
 SMALL: dict[str, Any] = {
     "resize": None,
-    "stem_channels": 24,
+    "stem_channels": 16,
     "stem_stride": 1,
-    "depths": (1, 2, 3),
+    "depths": (1, 1, 2),
     "channels": (24, 48, 96),
     "group_width": 8,
     "lr": 0.1,
     "momentum": 0.9,
     "weight_decay": 5e-4,
     "schedule": "cosine",
-    "max_epochs": 6,
+    "max_epochs": 5,
 }
 
 

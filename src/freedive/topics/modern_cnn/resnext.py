@@ -107,7 +107,7 @@ class ResNeXtBlock(nn.Module):
         "book": {},
         "small": {
             "resize": None,
-            "width": 12,
+            "width": 8,
             "num_blocks": (1, 1, 1),
             "groups": 4,
             "stem": "small",

@@ -21,8 +21,9 @@ SETTINGS: dict[str, Any] = {
         "book": {"width": 16},
         "small": {
             "resize": 32,
-            "width": 16,
-            "num_hiddens": 256,
+            "width": 12,
+            "num_hiddens": 128,
+            "dropout": 0.2,
             "lr": 0.02,
             "momentum": 0.9,
             "weight_decay": 5e-4,

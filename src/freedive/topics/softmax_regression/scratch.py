@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive
-from freedive.core.module import Classifier
+from freedive.core.module import Classifier, refuse_other_classes
 from freedive.topics.linear_regression.scratch import SGD
 
 
@@ -71,12 +71,16 @@ class SoftmaxRegressionScratch(Classifier):
     def loss(
         self,
         y_hat: Float[Tensor, "*batch classes"],
-        y: Int[Tensor, "*batch"],
+        y: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
         averaged: bool = True,
     ) -> Tensor:
-        """Cross-entropy of logits: −log softmax(o)_y."""
+        """Cross-entropy of logits: −log softmax(o)_y, or −Σ p log softmax(o) for probabilities p."""
+        refuse_other_classes(y_hat, y)
         log_probs = log_softmax(y_hat.reshape(-1, y_hat.shape[-1]))
-        losses = -log_probs.gather(1, y.reshape(-1, 1))[:, 0]
+        if y.is_floating_point():
+            losses = -(y.reshape(log_probs.shape) * log_probs).sum(dim=1)
+        else:
+            losses = -log_probs.gather(1, y.reshape(-1, 1))[:, 0]
         return losses.mean() if averaged else losses
 
     def configure_optimizers(self) -> SGD:
