@@ -12,7 +12,7 @@ from freedive.core.errors import FreediveError, unknown
 # command: (what it does, where its function is); nothing is imported until it is called
 COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("what can be run", "looking:list_systems"),
-    "show": ("one system: settings, layers, claims, source", "looking:show"),
+    "show": ("one system: settings, layers, claims, source", "showing:show"),
     "train": ("train a system", "training:train"),
     "resume": ("go on with a run that was stopped", "training:resume"),
     "evaluate": ("measure a run's model on data", "judging:evaluate"),

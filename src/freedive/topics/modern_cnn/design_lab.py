@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Space = Literal["any", "rising", "falling"]
+NOTES = [
+    "A curve that lies further left belongs to the better space: more of its networks stay below "
+    "an error.",
+    "All networks cost about the same; what differs is where they spend it.",
+]
 
 
 @lab("cnn-design", section="8.8.2")
@@ -49,23 +54,20 @@ def cnn_design(
     spaces: tuple[str, str] = (first, second)
     found = {space: population(space, *settings) for space in spaces}
     errors = {space: torch.tensor([s.error for s in found[space]]) for space in found}
-    a, b = errors[first], errors[second]
     return Report(
         numbers={
             **{f"mean error of {space}": float(e.mean()) for space, e in errors.items()},
             **{f"best error of {space}": float(e.min()) for space, e in errors.items()},
-            "chance of such a gap between equal spaces": chance_of_gap(a, b, seed),
+            "chance of such a gap between equal spaces": chance_of_gap(
+                errors[first], errors[second], seed
+            ),
         },
         tables={
             f"best networks of {space}": [row(s) for s in sorted(found[space], key=rank)[:5]]
             for space in found
         },
         figures={"distributions": distribution_figure(found, f"{data.label}, {max_epochs} epochs")},
-        notes=[
-            "A curve that lies further left belongs to the better space: more of its networks "
-            "stay below an error.",
-            "All networks cost about the same; what differs is where they spend it.",
-        ],
+        notes=list(NOTES),
     )
 
 

@@ -1,5 +1,7 @@
 """SpeedNet: what this chapter teaches, spent on time (section 8.5)."""
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -56,9 +58,8 @@ class SpeedNet(ConvNet):
         self.save_hyperparameters()
         side = self.final_side([(2, 2, 0)] * 3)
         widths = (in_channels, *channels)
-        blocks = zip(widths[:-1], widths[1:], strict=True)
         self.net = nn.Sequential(
-            *(pooled_block(*block) for block in blocks),
+            *(pooled_block(*block) for block in pairwise(widths)),
             nn.Flatten(),
             nn.Linear(channels[-1] * side**2, num_classes, bias=False),
         )

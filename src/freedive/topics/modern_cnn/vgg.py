@@ -1,5 +1,6 @@
 """VGG: networks made of blocks (section 8.2)."""
 
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -73,9 +74,9 @@ class VGG(ConvNet):
         self.save_hyperparameters()
         side = self.final_side([(2, 2, 0)] * BLOCKS)
         channels = [in_channels, *(width * min(2**i, 8) for i in range(BLOCKS))]
-        blocks = zip(self.num_convs, channels[:-1], channels[1:], strict=True)
+        blocks = zip(self.num_convs, pairwise(channels), strict=True)
         self.net = nn.Sequential(
-            *(vgg_block(*block, self.layers) for block in blocks),
+            *(vgg_block(num_convs, *pair, self.layers) for num_convs, pair in blocks),
             nn.Flatten(),
             *(nn.Linear(channels[-1] * side**2, num_hiddens), nn.ReLU(), nn.Dropout(dropout)),
             *(nn.Linear(num_hiddens, num_hiddens), nn.ReLU(), nn.Dropout(dropout)),

@@ -74,7 +74,7 @@ class SoftmaxRegressionScratch(Classifier):
         y: Int[Tensor, "*batch"] | Float[Tensor, "*batch classes"],
         averaged: bool = True,
     ) -> Tensor:
-        """Cross-entropy of logits: −log softmax(o)_y, or −Σ p log softmax(o) for probabilities p."""
+        """Cross-entropy of logits: −log softmax(o)_y, or −Σ p log softmax(o) for targets p."""
         refuse_other_classes(y_hat, y)
         log_probs = log_softmax(y_hat.reshape(-1, y_hat.shape[-1]))
         if y.is_floating_point():
