@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
-            "max_epochs": 7,
+            "max_epochs": 11,
             "flip": True,
         },
     },
