@@ -94,14 +94,14 @@ def scaled(branches: Branches, width: float) -> Branches:
         "book": {},
         "small": {
             "resize": None,
-            "width": 0.125,
+            "width": 0.25,
             "first_kernel": 3,
             "first_stride": 1,
             "lr": 0.03,
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
-            "max_epochs": 5,
+            "max_epochs": 8,
         },
     },
 )

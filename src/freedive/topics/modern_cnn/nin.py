@@ -46,7 +46,7 @@ def nin_block(
         "book": {},
         "small": {
             "resize": None,
-            "channels": (24, 48, 64),
+            "channels": (32, 64, 96),
             "first_kernel": 5,
             "first_stride": 1,
             "dropout": 0.2,
@@ -54,7 +54,7 @@ def nin_block(
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
-            "max_epochs": 5,
+            "max_epochs": 7,
         },
     },
 )

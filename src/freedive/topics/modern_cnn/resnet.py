@@ -21,21 +21,20 @@ SETTINGS: dict[str, Any] = {
     "data": FashionMNIST,
     "trainer": {"max_epochs": 10},
     "data_settings": {"resize": 96, "batch_size": 128},
-    "presets": {
-        "book": {},
-        "small": {
-            "resize": None,
-            "width": 16,
-            "stem": "small",
-            "lr": 0.1,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
-            "max_epochs": 11,
-            "flip": True,
-        },
-    },
 }
+SMALL: dict[str, Any] = {
+    "resize": None,
+    "width": 16,
+    "stem": "small",
+    "lr": 0.1,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": "cosine",
+    "max_epochs": 11,
+    "flip": True,
+}
+PRESETS = {"book": {}, "small": SMALL}
+DEEP_PRESETS = {"book": {}, "small": {**SMALL, "lr": 0.02}}  # 0.1 is too much for many blocks
 
 
 def stem_block(
@@ -208,7 +207,7 @@ class ResNet(ConvNet):
         return stage
 
 
-@system("resnet18", **SETTINGS)
+@system("resnet18", **SETTINGS, presets=PRESETS)
 class ResNet18(ResNet):
     """ResNet-18: two residual blocks in each of four stages (section 8.6)."""
 
@@ -223,7 +222,7 @@ class ResNet18Scratch(ResNet18):
     layers: ClassVar[ModuleType] = scratch
 
 
-@system("resnet34", **SETTINGS)
+@system("resnet34", **SETTINGS, presets=DEEP_PRESETS)
 class ResNet34(ResNet):
     """ResNet-34: three, four, six and three residual blocks (section 8.6)."""
 
@@ -231,7 +230,7 @@ class ResNet34(ResNet):
     num_residuals = (3, 4, 6, 3)
 
 
-@system("resnet50", **SETTINGS)
+@system("resnet50", **SETTINGS, presets=DEEP_PRESETS)
 class ResNet50(ResNet):
     """ResNet-50: three, four, six and three bottleneck blocks (section 8.6)."""
 
