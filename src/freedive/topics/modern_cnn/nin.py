@@ -54,7 +54,7 @@ def nin_block(
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
-            "max_epochs": 7,
+            "max_epochs": 5,
         },
     },
 )

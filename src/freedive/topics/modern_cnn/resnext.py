@@ -115,7 +115,7 @@ class ResNeXtBlock(nn.Module):
             "momentum": 0.9,
             "weight_decay": 5e-4,
             "schedule": "cosine",
-            "max_epochs": 8,
+            "max_epochs": 5,
         },
     },
 )

@@ -31,7 +31,7 @@ def pooled_block(in_channels: int, out_channels: int) -> nn.Sequential:
     data=FashionMNIST,
     trainer={"max_epochs": 10},
     data_settings={"batch_size": 128},
-    presets={"speedrun": {"max_epochs": 5}},
+    presets={"speedrun": {"max_epochs": 7}},
 )
 class SpeedNet(ConvNet):
     """SpeedNet: three small convolutions, pooled before batch norm; made for two cores (8.5).
