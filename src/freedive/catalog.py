@@ -58,9 +58,13 @@ class System:
         """One line on what it is."""
         return first_line(self.model())
 
+    def form(self, asked: Form | None = None) -> Form:
+        """The form asked for; concise where there is a choice."""
+        return asked or ("concise" if "concise" in self.forms else "scratch")
+
     def model(self, form: Form | None = None) -> type[Module]:
         """The model class in one form; concise where there is a choice."""
-        form = form or ("concise" if "concise" in self.forms else "scratch")
+        form = self.form(form)
         if form not in self.forms:
             raise UsageError(
                 f"{self.id} is not written {form}: pass --impl {', '.join(self.forms)}"

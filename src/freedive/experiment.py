@@ -50,7 +50,7 @@ class Experiment:
             preset: settings by name.
             more: arguments of model, data or trainer, which come before the preset's.
         """
-        form = form or ("concise" if "concise" in system.forms else "scratch")
+        form = system.form(form)
         name = data or system.data.name
         settings = {**system.preset(preset), **more}
         homes = (system.model(form), data_class(name), Trainer)

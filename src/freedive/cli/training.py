@@ -54,7 +54,7 @@ def train(args: list[str]) -> int:
     asked: Any = parse(form, args, f"{PROG} {system.id}", system.title)
     experiment = Experiment(
         system=system.id,
-        form=choice.impl or ("concise" if "concise" in system.forms else "scratch"),
+        form=system.form(choice.impl),
         data=name,
         preset=choice.preset,
         model=dataclasses.asdict(asked.model),

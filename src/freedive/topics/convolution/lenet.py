@@ -11,15 +11,13 @@ from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.convolution import scratch
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 
 MODERN = {
     "activation": "relu",
     "pooling": "max",
     "lr": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
+    **COSINE,
     "batch_size": 128,
 }
 

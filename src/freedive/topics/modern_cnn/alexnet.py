@@ -5,7 +5,7 @@ from torch import nn
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 
 
 @system(
@@ -24,9 +24,7 @@ from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
             "num_hiddens": 256,
             "dropout": 0.2,
             "lr": 0.02,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 5,
         },
     },

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 from freedive.topics.modern_cnn import concise, scratch
 from freedive.topics.modern_cnn.resnet import Stem, stem_block
 
@@ -76,9 +76,7 @@ def transition_block(
             "num_convs": (3, 3, 3),
             "stem": "small",
             "lr": 0.1,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 5,
         },
     },

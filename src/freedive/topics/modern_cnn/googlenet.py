@@ -10,7 +10,7 @@ from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.convolution import concise
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 
 Branches = tuple[int, tuple[int, int], tuple[int, int], int]  # c1, c2, c3, c4 of a block
 
@@ -98,9 +98,7 @@ def scaled(branches: Branches, width: float) -> Branches:
             "first_kernel": 3,
             "first_stride": 1,
             "lr": 0.03,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 8,
         },
     },

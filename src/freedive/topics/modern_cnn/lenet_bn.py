@@ -8,7 +8,7 @@ from torch import nn
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability, Whole
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 from freedive.topics.modern_cnn import concise, scratch
 
 SMALL = {
@@ -16,9 +16,7 @@ SMALL = {
     "pooling": "max",
     "padding": 2,
     "lr": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
+    **COSINE,
     "max_epochs": 4,
 }
 

@@ -8,7 +8,7 @@ from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.convolution import concise
-from freedive.topics.convolution.convnet import ConvNet, Schedule, Window, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, Window, init_cnn
 
 
 def nin_block(
@@ -50,9 +50,7 @@ def nin_block(
             "first_kernel": 5,
             "first_stride": 1,
             "lr": 0.02,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 10,
         },
     },

@@ -10,7 +10,7 @@ from freedive.catalog import system
 from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn, mean_head
 from freedive.topics.modern_cnn import concise
 from freedive.topics.modern_cnn.resnext import ResNeXtBlock
 
@@ -88,8 +88,7 @@ class AnyNet(ConvNet):
         for depth, num_channels in zip(depths, channels, strict=True):
             self.net.append(self.stage(depth, before, num_channels))
             before = num_channels
-        mean = (nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten())
-        self.net.append(nn.Sequential(*mean, nn.Linear(before, num_classes)))
+        self.net.append(mean_head(before, num_classes))
         init_cnn(self, "relu")
 
     def stage(self, depth: int, in_channels: int, num_channels: int) -> nn.Sequential:
@@ -139,9 +138,7 @@ SMALL: dict[str, Any] = {
     "channels": (24, 48, 96),
     "group_width": 8,
     "lr": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
+    **COSINE,
     "max_epochs": 5,
 }
 

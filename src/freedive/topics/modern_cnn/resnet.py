@@ -11,7 +11,7 @@ from freedive.catalog import system
 from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn, mean_head
 from freedive.topics.modern_cnn import concise, scratch
 
 Stem = Literal["large", "small"]
@@ -27,9 +27,7 @@ SMALL: dict[str, Any] = {
     "width": 16,
     "stem": "small",
     "lr": 0.1,
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
+    **COSINE,
     "max_epochs": 11,
     "flip": True,
 }
@@ -167,6 +165,7 @@ class ResNet(ConvNet):
     """
 
     any_size = True
+    layers: ClassVar[ModuleType] = concise
     block: ClassVar[type[Residual] | type[Bottleneck]] = Residual
     num_residuals: ClassVar[tuple[int, ...]]  # of each stage
 
@@ -189,8 +188,7 @@ class ResNet(ConvNet):
         for i, num_residuals in enumerate(self.num_residuals):
             self.net.append(self.stage(num_residuals, channels, width * 2**i, 2 if i else 1))
             channels = width * 2**i * self.block.expansion
-        mean = (nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten())
-        self.net.append(nn.Sequential(*mean, nn.Linear(channels, num_classes)))
+        self.net.append(mean_head(channels, num_classes))
         init_cnn(self, "relu")
 
     def stage(
@@ -211,7 +209,6 @@ class ResNet(ConvNet):
 class ResNet18(ResNet):
     """ResNet-18: two residual blocks in each of four stages (section 8.6)."""
 
-    layers: ClassVar[ModuleType] = concise
     num_residuals = (2, 2, 2, 2)
 
 
@@ -226,7 +223,6 @@ class ResNet18Scratch(ResNet18):
 class ResNet34(ResNet):
     """ResNet-34: three, four, six and three residual blocks (section 8.6)."""
 
-    layers: ClassVar[ModuleType] = concise
     num_residuals = (3, 4, 6, 3)
 
 
@@ -234,6 +230,5 @@ class ResNet34(ResNet):
 class ResNet50(ResNet):
     """ResNet-50: three, four, six and three bottleneck blocks (section 8.6)."""
 
-    layers: ClassVar[ModuleType] = concise
     block = Bottleneck
     num_residuals = (3, 4, 6, 3)

@@ -11,7 +11,7 @@ from freedive.catalog import system
 from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn, mean_head
 from freedive.topics.modern_cnn import concise
 from freedive.topics.modern_cnn.resnet import Stem, refuse_unequal, stem_block
 
@@ -112,9 +112,7 @@ class ResNeXtBlock(nn.Module):
             "groups": 4,
             "stem": "small",
             "lr": 0.1,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 5,
         },
     },
@@ -160,6 +158,5 @@ class ResNeXt(ConvNet):
                 stage.append(block)
                 before = channels
             self.net.append(stage)
-        mean = (nn.AdaptiveAvgPool2d((1, 1)), nn.Flatten())
-        self.net.append(nn.Sequential(*mean, nn.Linear(before, num_classes)))
+        self.net.append(mean_head(before, num_classes))
         init_cnn(self, "relu")

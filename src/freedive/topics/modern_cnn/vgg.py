@@ -10,7 +10,7 @@ from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.convolution import concise
-from freedive.topics.convolution.convnet import ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
 
 BLOCKS = 5  # each halves height and width
 SETTINGS: dict[str, Any] = {
@@ -26,9 +26,7 @@ SETTINGS: dict[str, Any] = {
             "num_hiddens": 128,
             "dropout": 0.2,
             "lr": 0.02,
-            "momentum": 0.9,
-            "weight_decay": 5e-4,
-            "schedule": "cosine",
+            **COSINE,
             "max_epochs": 5,
         },
     },
