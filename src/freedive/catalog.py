@@ -223,8 +223,8 @@ def judge(measured: Any, expected: Any, tolerance: float = 1e-6) -> Verdict:
         return Verdict(measured, expected, outside if measured == measured else float("nan"), 0.0)
     if isinstance(measured, (bool, str)) or isinstance(expected, (bool, str)):
         return Verdict(measured, expected, float(measured != expected), 0.0)
-    a = torch.as_tensor(measured, dtype=torch.float64)
-    b = torch.as_tensor(expected, dtype=torch.float64)
+    a = torch.as_tensor(measured, dtype=torch.float64).detach()
+    b = torch.as_tensor(expected, dtype=torch.float64).detach()
     if a.shape != b.shape:
         return Verdict(measured, expected, float("inf"), tolerance)
     # equal infinities differ by nothing

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -29,27 +29,46 @@ class Parity:
     milliseconds: tuple[float, float]
 
 
-def paired(one: nn.Module, other: nn.Module) -> Callable[[Tensor], Tensor]:
-    """What makes a parameter of one form out of its twin's.
+def exchange(source: nn.Module, target: nn.Module, tensors: Iterable[Tensor]) -> list[Tensor]:
+    """Tensors that belong to the parameters of one form, as they belong to its twin's.
 
     Forms that share their parameters' names share their shapes. Otherwise one of them writes
-    ``X @ W`` with matrices of (inputs, outputs), where `nn.Linear` keeps (outputs, inputs).
+    ``X @ W`` with matrices of (inputs, outputs), where `nn.Linear` keeps (outputs, inputs); the
+    tables of `nn.Embedding` have a row for each token in both.
     """
-    if one.state_dict().keys() == other.state_dict().keys():
-        return lambda tensor: tensor
-    return lambda tensor: tensor.T if tensor.dim() == 2 else tensor
+    if source.state_dict().keys() == target.state_dict().keys():
+        return list(tensors)
+    tables = {
+        number
+        for model in (source, target)
+        for number, (_, owner) in enumerate(_owned_parameters(model))
+        if isinstance(owner, nn.Embedding)
+    }
+    return [
+        tensor.T if tensor.dim() == 2 and number not in tables else tensor
+        for number, tensor in enumerate(tensors)
+    ]
+
+
+def _owned_parameters(model: nn.Module) -> Iterator[tuple[nn.Parameter, nn.Module]]:
+    """Each parameter, in the order of `parameters`, with the module that it is an attribute of."""
+    seen: set[nn.Parameter] = set()
+    for module in model.modules():
+        for parameter in module.parameters(recurse=False):
+            if parameter not in seen:
+                seen.add(parameter)
+                yield parameter, module
 
 
 @torch.no_grad()
 def copy_weights(source: nn.Module, target: nn.Module) -> None:
     """Give ``target`` the weights of ``source``, parameter by parameter in their order."""
-    turned = paired(source, target)
-    for s, t in zip(source.parameters(), target.parameters(), strict=True):
-        value = turned(s)
+    values = exchange(source, target, source.parameters())
+    for value, t in zip(values, target.parameters(), strict=True):
         if value.shape != t.shape:
             raise UsageError(
-                f"a parameter of shape {tuple(s.shape)} has no match of shape {tuple(t.shape)}: "
-                "the two forms want the same parameters in the same order"
+                f"a parameter of shape {tuple(value.shape)} has no match of shape "
+                f"{tuple(t.shape)}: the two forms want the same parameters in the same order"
             )
         t.copy_(value)
 
@@ -67,8 +86,7 @@ def measure_parity(
         torch.autograd.grad(loss, list(m.parameters()))
         for loss, m in zip(losses, models, strict=True)
     ]
-    turned = paired(scratch, concise)
-    gaps = [gap(turned(a), b) for a, b in zip(*grads, strict=True)]
+    gaps = map(gap, exchange(scratch, concise, grads[0]), grads[1])
     return Parity(
         outputs=gap(*outputs),
         loss=gap(*losses),

@@ -53,6 +53,10 @@ class DataModule(HyperParameters):
         """What a model must know of these data to be built, as constructor arguments."""
         return {}
 
+    def assets(self) -> dict[str, Any]:
+        """What a run keeps so that its model can be used without these data: file name to JSON."""
+        return {}
+
     def fingerprint(self) -> str:
         """A text that is equal for equal data; goes into a run's record."""
         return f"{self.name}:{self.hparams}"

@@ -52,25 +52,28 @@ class Meter:
     def __init__(self) -> None:
         self.values: dict[str, list[float]] = {}  # one number a step
         self.weights: dict[str, list[int]] = {}  # how many examples each stands for
-        self._waiting: list[tuple[str, Tensor]] = []
+        self._waiting: list[tuple[str, Tensor, int | Tensor]] = []
 
-    def add(self, name: str, value: Tensor | float, num_examples: int) -> None:
+    def add(self, name: str, value: Tensor | float, num_examples: int | Tensor) -> None:
         """Note one step's mean over ``num_examples`` examples."""
-        self.weights.setdefault(name, []).append(num_examples)
-        if not isinstance(value, Tensor):
+        if isinstance(value, Tensor):
+            self._waiting.append((name, value.detach(), num_examples))
+        else:
             self.read(name)  # keeps the order of what is still waiting
             self.values.setdefault(name, []).append(float(value))
-        else:
-            self._waiting.append((name, value.detach()))
+            self.weights.setdefault(name, []).append(int(num_examples))
 
     def read(self, *names: str) -> None:
         """Bring what waits on the device to the host: the only synchronisation."""
-        if not self._waiting or (names and not any(n in names for n, _ in self._waiting)):
+        if not self._waiting or (names and not any(n in names for n, *_ in self._waiting)):
             return
         waiting, self._waiting = self._waiting, []
-        numbers = torch.stack([value.float().reshape(()) for _, value in waiting]).tolist()
-        for (name, _), number in zip(waiting, numbers, strict=True):
+        numbers = _on_host([value for _, value, _ in waiting])
+        counted = iter(_on_host([w for *_, w in waiting if isinstance(w, Tensor)]))
+        for (name, _, weight), number in zip(waiting, numbers, strict=True):
             self.values.setdefault(name, []).append(number)
+            count = next(counted) if isinstance(weight, Tensor) else weight
+            self.weights.setdefault(name, []).append(int(count))
 
     def means(self) -> dict[str, float]:
         """The mean of every series over all examples seen."""
@@ -108,6 +111,11 @@ class Meter:
         """Go on from `state_dict`."""
         self.values = {name: list(numbers) for name, numbers in state["values"].items()}
         self.weights = {n: [int(w) for w in ws] for n, ws in state["weights"].items()}
+
+
+def _on_host(scalars: list[Tensor]) -> list[float]:
+    """Many numbers of one device in one transfer."""
+    return torch.stack([s.float().reshape(()) for s in scalars]).tolist() if scalars else []
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:

@@ -56,6 +56,21 @@ class Module(HyperParameters, nn.Module):
         """The optimizer, or a pair (optimizer, learning-rate scheduler): minibatch SGD."""
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
+    def weight(self, batch: Any) -> int | Tensor:
+        """How much a batch's means count: its examples; where a loss is masked, its real tokens."""
+        return len(batch[-1])
+
+    def derived(self, means: dict[str, float]) -> dict[str, float]:
+        """What an epoch's means say besides, such as a perplexity."""
+        return {}
+
+    def carried_state(self) -> dict[str, Any]:
+        """What a resumed epoch must know of the model beyond its weights."""
+        return {}
+
+    def load_carried_state(self, state: dict[str, Any]) -> None:
+        """Go on from `carried_state`."""
+
     def plot(self, key: str, value: Tensor | float, train: bool) -> None:
         """Note a batch's mean of ``key``; without a trainer nothing happens."""
         if self.trainer is not None:

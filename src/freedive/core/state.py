@@ -43,6 +43,7 @@ def training_state(trainer: "Trainer") -> dict[str, Any]:
             "train_batch_idx": trainer.train_batch_idx,
             "val_batch_idx": trainer.val_batch_idx,
         },
+        "carried": trainer.model.carried_state(),
         "meter": trainer.meter.state_dict(),
         "history": {"epochs": trainer.history.epochs, "curves": trainer.history.curves},
         "callbacks": {name: c.state_dict() for name, c in named(trainer.hooks.callbacks).items()},
@@ -55,6 +56,7 @@ def restore_training_state(trainer: "Trainer", state: dict[str, Any]) -> None:
     trainer.optimization.load_state_dict(state["optimization"])
     for counter, value in state["counters"].items():
         setattr(trainer, counter, value)
+    trainer.model.load_carried_state(state["carried"])
     trainer.meter.load_state_dict(state["meter"])
     trainer.history.epochs = state["history"]["epochs"]
     trainer.history.curves.update(state["history"]["curves"])

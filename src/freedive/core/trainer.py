@@ -136,14 +136,15 @@ class Trainer(HyperParameters):
 
         The loss is the mean over all their examples, however unequal the batches are.
         """
-        num_examples = sum(len(batch[-1]) for batch in batches)
+        batches = [self.prepare_batch(batch) for batch in batches]
+        weights = [self.model.weight(batch) for batch in batches]
         self.optim.zero_grad()
-        for batch in batches:
-            self.batch = self.prepare_batch(batch)
-            share = len(self.batch[-1]) / num_examples
+        for self.batch, weight in zip(batches, weights, strict=True):
             with self.optimization.autocast():
                 loss = self.model.training_step(self.batch)
-            self.optimization.backward(loss if share == 1 else loss * share)
+            if len(batches) > 1:
+                loss = loss * (weight / sum(weights))
+            self.optimization.backward(loss)
             self.train_batch_idx += 1
             self.position += 1
         self.optimization.unscale()
@@ -236,7 +237,8 @@ class Trainer(HyperParameters):
 
     def record(self, key: str, value: Tensor | float, train: bool) -> None:
         """Note a mean over the current batch; `Module.plot` comes here."""
-        self.meter.add(f"{'train' if train else 'val'}_{key}", value, len(self.batch[-1]))
+        name = f"{'train' if train else 'val'}_{key}"
+        self.meter.add(name, value, self.model.weight(self.batch))
 
     def read(self, num_steps: int | None = None) -> None:
         """Bring the waiting numbers to the host; refuse what is not finite, draw the rest.
@@ -300,4 +302,6 @@ class Trainer(HyperParameters):
 
     def _row(self) -> Row:
         """The means so far. Measured in single precision: what follows seven digits is noise."""
-        return {name: float(f"{mean:.7g}") for name, mean in self.meter.means().items()}
+        means = self.meter.means()
+        means.update(self.model.derived(means))
+        return {name: float(f"{mean:.7g}") for name, mean in means.items()}

@@ -7,12 +7,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
-from freedive.core.callbacks import CosineSchedule
 from freedive.core.errors import UsageError
 from freedive.core.loader import TensorLoader
 from freedive.core.module import Classifier
+from freedive.core.schedules import cosine
 from freedive.topics.convolution import concise, scratch
 from freedive.topics.convolution.sizes import output_size
 
@@ -136,10 +135,7 @@ class ConvNet(Classifier):
         self._refuse_lone_example(trainer.train_dataloader, trainer.limit_batches)
         if self.schedule == "constant":
             return optim
-        factor = CosineSchedule(trainer.max_epochs, warmup_epochs=trainer.max_epochs / 5).factor
-        # the trainer's clock, not a count of steps: a resumed run may have more epochs
-        scheduler = LambdaLR(optim, lambda step: factor(trainer.epochs_passed))
-        return {"optimizer": optim, "scheduler": scheduler, "interval": "step"}
+        return cosine(optim, trainer)
 
     @property
     def has_batch_norm(self) -> bool:
