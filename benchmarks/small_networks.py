@@ -7,25 +7,20 @@ anew (``--systems``); the table in the documentation is written from there.
 
 import argparse
 import json
-import os
-import platform
 import time
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from benchmarks.pages import DOCS, fill, machine
 from freedive.catalog import find_system
-from freedive.core.files import write_json, write_whole
+from freedive.core.files import write_json
 from freedive.experiment import Experiment, choose_data
 from freedive.insight.summary import summary
 
 SYSTEMS = ("lenet-bn", "alexnet", "vgg11", "nin", "googlenet", "resnet18", "resnext", "densenet",
            "regnet")  # fmt: skip
 KEPT = Path(__file__).with_suffix(".json")
-PAGE = Path(__file__).parents[1] / "docs" / "modern_cnn.md"
-MARKS = ("<!-- small networks: begin -->\n", "<!-- small networks: end -->\n")
 
 
 def measure(id: str, preset: str, seed: int) -> dict[str, Any]:
@@ -52,8 +47,7 @@ def measure(id: str, preset: str, seed: int) -> dict[str, Any]:
         "parameters": found.parameters,
         "macs": found.macs,
         "seconds": round(seconds, 1),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads of "
-        f"{os.cpu_count()} cores, torch {torch.__version__}",
+        "machine": machine(),
         "date": str(date.today()),
     }
 
@@ -82,9 +76,7 @@ def main() -> None:
         results[id] = measure(id, asked.preset, asked.seed)
         print(id, json.dumps(results[id]), flush=True)
         write_json(KEPT, results)
-    before, _, rest = PAGE.read_text(encoding="utf8").partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    write_whole(PAGE, f"{before}{MARKS[0]}{table(results)}{MARKS[1]}{after}")
+    fill(DOCS / "modern_cnn.md", "small networks", table(results))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any, overload
 
 from torch import Tensor
 
-from freedive.core.errors import DataError
+from freedive.core.errors import DataError, UsageError
 
 UNKNOWN = "<unk>"
 
@@ -78,12 +79,24 @@ class Vocab:
         return [known.get(token, unk) for token in tokens]
 
     def to_tokens(self, indices: int | Tensor | Sequence[int]) -> str | list[str]:
-        """The token of a number; for a list or a one-axis tensor, the list of their tokens."""
+        """The token of a number; for a list or a one-axis tensor, the list of their tokens.
+
+        Raises:
+            UsageError: a number that no token has.
+        """
         if isinstance(indices, Tensor):
             indices = indices.tolist()
-        if isinstance(indices, int):
-            return self.idx_to_token[indices]
-        return [self.idx_to_token[int(i)] for i in indices]
+        if isinstance(indices, Integral):
+            return self._token(int(indices))
+        return [self._token(int(i)) for i in indices]
+
+    def _token(self, index: int) -> str:
+        if not 0 <= index < len(self):
+            raise UsageError(
+                f"no token has the number {index}: this vocabulary numbers them from 0 to "
+                f"{len(self) - 1}"
+            )
+        return self.idx_to_token[index]
 
     def to_json(self) -> list[str]:
         """What `of` makes the same vocabulary from."""

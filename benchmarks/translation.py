@@ -1,0 +1,126 @@
+"""BLEU of the recurrent translator: ``python -m benchmarks.translation``.
+
+``seq2seq`` is trained by a preset on fra-eng, or on the phrasebook where that is not there, once
+for each seed, and judged by the corpus BLEU of 1,000 held-out pairs of at most eight words and
+marks, greedy and with four beams. What was measured is kept in benchmarks/translation.json, preset
+by preset, and a table of it is printed for ``benchmarks/README.md``.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from freedive.catalog import find_system
+from freedive.core.files import write_json
+from freedive.data.translation import Pairs, TranslationData
+from freedive.experiment import Experiment, choose_data, data_class
+from freedive.topics.seq2seq.bleu import bleu, corpus_bleu
+from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder
+from freedive.topics.seq2seq.translating import translate_sentences
+
+KEPT = Path(__file__).with_suffix(".json")
+HELD_OUT, SHORT = 1_000, 8  # pairs, and words and marks of each
+BOOK = [  # section 10.7.8
+    ("go .", "va !"),
+    ("i lost .", "j'ai perdu ."),
+    ("he's calm .", "il est calme ."),
+    ("i'm home .", "je suis chez moi ."),
+]
+
+
+def held_out(data: TranslationData) -> Pairs:
+    """Short pairs at random of which no source sentence was trained on; fewer where there are."""
+    known = {source for source, _ in data.pairs[0]}
+    more = {"num_steps": SHORT + 1, "num_train": None, "num_val": HELD_OUT, "split": "random"}
+    kind: Any = data_class(data.name)
+    found: dict[str, str] = {}
+    for part in reversed(kind(**more).pairs):  # the validation pairs, then what is left
+        for source, target in part:
+            if source not in known and len(found) < HELD_OUT:
+                found.setdefault(source, target)
+    return list(found.items())
+
+
+def measure(preset: str, seed: int, epochs: int | None) -> dict[str, Any]:
+    """Train once; what the model makes of the held-out pairs, and what it took."""
+    system = find_system("seq2seq")
+    name, _ = choose_data(system)
+    more = {} if epochs is None else {"max_epochs": epochs}
+    experiment = Experiment.of(system, data=name, preset=preset, seed=seed, **more)
+    data: Any = experiment.build_data()
+    model: Any = experiment.build_model(data)
+    began = time.perf_counter()
+    history = experiment.build_trainer().fit(model, data)
+    seconds = time.perf_counter() - began
+    if history.status != "finished":  # half a run is no measurement
+        raise SystemExit(f"{history.status} after {len(history)} epochs")
+    return {
+        "data": data.label,
+        "seed": seed,
+        "pairs": len(data.pairs[0]),
+        "epochs": len(history),
+        "val_ppl": history.last["val_ppl"],
+        "seconds": round(seconds, 1),
+        **judged(model, data),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads of "
+        f"{os.cpu_count()} cores, torch {torch.__version__}",
+        "date": str(date.today()),
+    }
+
+
+def judged(model: EncoderDecoder, data: TranslationData) -> dict[str, Any]:
+    """Corpus BLEU on short held-out pairs, and the book's four sentences."""
+    pairs = held_out(data)
+    sources, references = zip(*pairs, strict=True)
+    scores = {}
+    for way, beam in (("greedy", 1), ("beam 4", 4)):
+        began = time.perf_counter()
+        found = translate_sentences(model, *data.codecs, sources, beam)
+        scores[way] = corpus_bleu(found, references)
+        scores[f"{way} seconds"] = round(time.perf_counter() - began, 1)
+    book = translate_sentences(model, *data.codecs, [source for source, _ in BOOK])
+    told = [
+        f"{source} => {made} ({bleu(made, target, 2):.3f})"
+        for (source, target), made in zip(BOOK, book, strict=True)
+    ]
+    return {"held_out": len(pairs), **scores, "book": told}
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """The results as Markdown, a row for each run."""
+    head = "| preset | data | seed | pairs | epochs | BLEU, greedy | BLEU, 4 beams | seconds |\n"
+    rows = [
+        f"| {preset} | {r['data']} | {r['seed']} | {r['pairs']:,} | {r['epochs']} "
+        f"| {r['greedy']:.3f} | {r['beam 4']:.3f} | {r['seconds']:.0f} |\n"
+        for preset, runs in results.items()
+        for r in runs
+    ]
+    told = {f"{r['machine']}, {r['date']}" for runs in results.values() for r in runs}
+    return f"{head}|---|---|---|---|---|---|---|---|\n{''.join(rows)}\n{'; '.join(sorted(told))}."
+
+
+def main() -> None:
+    """Measure, keep, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--preset", default="large")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, help="instead of the preset's")
+    asked = parser.parse_args()
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    runs = []
+    for seed in asked.seeds:
+        runs.append(measure(asked.preset, seed, asked.epochs))
+        print(json.dumps(runs[-1], indent=2, ensure_ascii=False), flush=True)
+        write_json(KEPT, {**kept, asked.preset: runs})
+    print(table({**kept, asked.preset: runs}))
+
+
+if __name__ == "__main__":
+    main()
