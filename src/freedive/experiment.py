@@ -1,8 +1,10 @@
 """A system with all its settings: how it is built, trained, and built again from a run's record."""
 
+import contextlib
 import inspect
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,13 +16,20 @@ from freedive.core.random import seed_everything
 from freedive.core.trainer import Trainer
 from freedive.data import DATASETS, find_dataset
 
+# files of one's own: what stands before the colon in text:FILE, and what reads such a file
+OWN_FILES = {
+    "text": "freedive.data.time_machine:OwnText",
+    "pairs": "freedive.data.fra_eng:OwnPairs",
+}
+CLASSES = ("num_outputs", "num_classes")  # a model may have more of them than the data
+
 
 @dataclass(frozen=True)
 class Experiment:
     """What is to be trained, on what, and how; JSON can say all of it.
 
     Attributes:
-        data: name of the data set, or a folder of one's own.
+        data: name of the data set, a folder of images, or ``text:FILE`` or ``pairs:FILE``.
         model, data_arguments, trainer: constructor arguments that differ from none, by name.
     """
 
@@ -53,9 +62,11 @@ class Experiment:
         form = system.form(form)
         name = data or system.data.name
         settings = {**system.preset(preset), **more}
-        homes = (system.model(form), data_class(name), Trainer)
+        of_data = signature_defaults(data_class(name))
+        of_model = signature_defaults(system.model(form)).keys() - of_data.keys()
         model, data_arguments, trainer = (
-            {k: v for k, v in settings.items() if k in signature_defaults(home)} for home in homes
+            {k: v for k, v in settings.items() if k in known}
+            for known in (of_model, of_data, signature_defaults(Trainer))
         )
         return cls(system.id, form, name, preset, model, data_arguments, trainer)
 
@@ -72,23 +83,27 @@ class Experiment:
     def build_data(self) -> DataModule:
         """The data set; one that is drawn from the global generators is drawn from the seed."""
         seed_everything(self.seed)
-        kind: Any = data_class(self.data)
+        kind: Any
+        kind, path = named_data(self.data)
         check_known(self.data, self.data_arguments, signature_defaults(kind))
-        if kind.name == "own-images":
-            return kind(folder=self.data, **self.data_arguments)
-        return kind(**self.data_arguments)
+        return kind(**path, **self.data_arguments)
 
     def build_model(self, data: DataModule) -> Module:
         """The model with its initial weights, fitted to what the data say of themselves."""
+        kind = self.entry.model(self.form)
+        if "image_size" in signature_defaults(kind):
+            check_square(kind.__name__, data)
+        return self.model_for(data.model_arguments())
+
+    def model_for(self, facts: dict[str, Any]) -> Module:
+        """The model for data that say these facts of themselves; a run's record keeps them."""
         seed_everything(self.seed)
         kind = self.entry.model(self.form)
         known = signature_defaults(kind)
-        facts = {k: v for k, v in data.model_arguments().items() if k in known}
+        facts = {k: v for k, v in facts.items() if k in known}
         given = {k: v for k, v in self.model.items() if v is not None}
         check_known(kind.__name__, given, known)
-        check_classes(kind.__name__, given, facts)
-        if "image_size" in known:
-            check_square(kind.__name__, data)
+        check_facts(kind.__name__, given, facts)
         return kind(**{**facts, **given})
 
     def build_trainer(self, **more: Any) -> Trainer:
@@ -126,19 +141,18 @@ def check_square(model: str, data: DataModule) -> None:
         )
 
 
-def check_classes(model: str, given: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Refuse a model with fewer outputs than the data have classes."""
-    for name in ("num_outputs", "num_classes"):
-        if name in given and given[name] < facts.get(name, 0):
+def check_facts(model: str, given: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Refuse a model of other sizes than the data; more outputs than classes do no harm."""
+    for name, wanted in facts.items():
+        got = given.get(name, wanted)
+        if name in CLASSES and got < wanted:
             raise UsageError(
-                f"{model} wants {name} of at least {facts[name]}, the number of classes of these "
-                f"data, got {given[name]}: leave {name} out"
+                f"{model} wants {name} of at least {wanted}, the number of classes of these "
+                f"data, got {got}: leave {name} out"
             )
-    for name in ("num_inputs", "image_size", "in_channels"):
-        if name in given and name in facts and given[name] != facts[name]:
+        if name not in CLASSES and got != wanted:
             raise UsageError(
-                f"{model} wants {name}={facts[name]} for these data, got {given[name]}: "
-                f"leave {name} out"
+                f"{model} wants {name}={wanted} for these data, got {got}: leave {name} out"
             )
 
 
@@ -153,17 +167,50 @@ def check_task(system: System, name: str) -> None:
 
 
 def data_class(name: str) -> type[DataModule]:
-    """The class behind a data set's name, or behind a folder of one's own images."""
+    """The class behind a data set's name, or behind a folder or file of one's own."""
+    return named_data(name)[0]
+
+
+def named_data(name: str) -> tuple[type[DataModule], dict[str, str]]:
+    """The class behind what ``--data`` says, and the folder or file that it says besides."""
     if not name:
         raise UsageError("--data wants auto, the name of a data set or a folder, got nothing")
     of_topics = {system.data.name: system.data for system in systems()}
     if name in of_topics:
-        return of_topics[name]
-    if name not in DATASETS and ("/" in name or "\\" in name or Path(name).exists()):
-        from freedive.data.own_images import OwnImages
+        return of_topics[name], {}
+    kind, _, path = name.partition(":")
+    if kind in OWN_FILES:
+        if not path:
+            raise UsageError(f"{kind}: wants a file behind the colon, such as {kind}:FILE")
+        module, _, attribute = OWN_FILES[kind].partition(":")
+        return getattr(import_module(module), attribute), {"file": path}
+    if name in DATASETS or not ("/" in name or "\\" in name or Path(name).exists()):
+        return find_dataset(name), {}
+    if Path(name).is_file():
+        raise UsageError(f"{name} is a file: say what it holds, text:{name} or pairs:{name}")
+    from freedive.data.own_images import OwnImages
 
-        return OwnImages
-    return find_dataset(name)
+    return OwnImages, {"folder": name}
+
+
+def lasting_name(name: str) -> str:
+    """What ``--data`` says, such that it means the same from any folder."""
+    _, own = named_data(name)
+    for path in own.values():
+        name = name.removesuffix(path) + str(Path(path).expanduser().resolve())
+    return name
+
+
+def data_at_hand(system: System) -> str:
+    """A system's data set if it is on this machine, else its stand-in: nothing is fetched."""
+    availability = getattr(system.data, "availability", None)
+    standin = getattr(system.data, "standin", None)
+    if availability is None or standin is None:
+        return system.data.name
+    with contextlib.suppress(DataError):  # what is wrong with FREEDIVE_DATA, training will tell
+        if availability(download=False):
+            return system.data.name
+    return str(standin)
 
 
 def choose_data(system: System, name: str = "auto") -> tuple[str, str]:

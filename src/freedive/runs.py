@@ -1,9 +1,11 @@
 """A run's folder: what was asked, what happened, what came out."""
 
+import hashlib
 import json
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -44,8 +46,22 @@ class Run:
         self._lock: int | None = None
 
     @classmethod
-    def create(cls, root: Path, system: str, name: str | None, record: dict[str, Any]) -> "Run":
+    def create(
+        cls,
+        root: Path,
+        system: str,
+        name: str | None,
+        record: dict[str, Any],
+        assets: dict[str, Any] | None = None,
+    ) -> "Run":
         """Make the folder and write what was asked.
+
+        Args:
+            root: folder of all runs.
+            system: its id.
+            name: of the run; the time of its start if left out.
+            record: what was asked.
+            assets: what the model cannot be used without, file name to JSON.
 
         Raises:
             UsageError: there is a run of that name, which is never written over.
@@ -66,10 +82,12 @@ class Run:
             run = cls(folder)
             try:
                 run.claim()
-                run.write({"name": candidate, "system": system, **record, "status": "running"})
+                kept = {"assets": run._keep(assets or {})}
+                told = {"name": candidate, "system": system, **record, **kept}
+                run.write({**told, "status": "running"})
             except BaseException:
                 run.release()
-                folder.rmdir()  # an empty folder would stand in the way of the name
+                shutil.rmtree(folder)  # half a run would stand in the way of the name
                 raise
             return run
         raise UsageError(
@@ -121,6 +139,33 @@ class Run:
     def update(self, **changes: Any) -> None:
         """Change some entries of the record."""
         self.write({**self.record, **changes})
+
+    def _keep(self, assets: dict[str, Any]) -> dict[str, str]:
+        """Write what belongs to the weights; gives the SHA-256 of each file."""
+        for name, value in assets.items():
+            write_json(self.folder / name, value)
+        return {name: _digest((self.folder / name).read_bytes()) for name in assets}
+
+    def asset(self, name: str) -> Any:
+        """What was kept with the run under that name when it began.
+
+        Raises:
+            FreediveError: nothing was, or the file is no longer the one that was written.
+        """
+        path, kept = self.folder / name, self.record.get("assets")
+        if not isinstance(kept, dict) or name not in kept:
+            raise FreediveError(f"{self.folder} was begun without {name}: train it again")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            reason = error.strerror or error
+            raise FreediveError(f"{path} cannot be read ({reason}): restore it") from None
+        if _digest(content) != kept[name]:
+            raise FreediveError(
+                f"{path} is not what the run began with, but holds a vocabulary that does not "
+                "belong to the weights: restore it"
+            )
+        return json.loads(content)
 
     @property
     def status(self) -> str:
@@ -223,6 +268,10 @@ def fresh_record() -> dict[str, Any]:
 def _run_folders(root: Path) -> Iterator[Path]:
     for record in root.glob(f"*/*/{RECORD}"):
         yield record.parent
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _started(run: Run) -> float:

@@ -80,7 +80,8 @@ def test_show_takes_a_preset_and_the_books_size(call: Call) -> None:
 
 @pytest.mark.parametrize("id", [s.id for s in systems() if len(s.forms) == 2])
 def test_compare_finds_scratch_and_concise_equal(call: Call, id: str) -> None:
-    arguments = () if id == "linear-regression" else ("--data", "garments")
+    data = find_system(id).data
+    arguments = ("--data", getattr(data, "standin", None) or data.name)
     if "small" in find_system(id).presets:
         arguments += ("--preset", "small")
     found = json.loads(call("compare", id, *arguments, "--json").out)

@@ -111,7 +111,7 @@ def test_tensors_and_numbers_may_be_mixed_and_keep_their_order():
 def test_what_was_noted_does_not_hold_the_graph():
     meter, weight = Meter(), torch.ones(1, requires_grad=True)
     meter.add("x", (weight * 2).sum(), 1)
-    assert not any(value.requires_grad for _, value in meter._waiting)
+    assert not any(value.requires_grad for _, value, _ in meter._waiting)
 
 
 def test_an_empty_meter_has_no_means():

@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import socket
 import threading
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -242,3 +244,48 @@ def test_several_threads_fetch_a_file_once(mirror: Mirror) -> None:
         thread.join()
     assert [path.read_bytes() for path in paths] == [CONTENT] * 4
     assert len(mirror.asked) == 1
+
+
+def zipped(content: bytes, name: str = "in/bytes") -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("in/_about.txt", "about")
+        archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def of_an_archive(*mirrors: str) -> Collection:
+    return Collection("things", (RemoteFile("bytes", DIGEST, mirrors, archive="all.zip"),))
+
+
+def test_of_an_archive_the_verified_member_is_kept(mirror: Mirror, cache: Path) -> None:
+    packed = zipped(CONTENT)
+    mirror.files["/all.zip"] = packed
+    mirror.drop_after["/all.zip"] = [len(packed) // 2]
+    things = of_an_archive(mirror.url)
+    assert obtain(things).read_bytes() == CONTENT
+    assert [path for path, _ in mirror.asked] == ["/all.zip"] * 2
+    assert kept(cache) == ["bytes"]
+    assert things.source(download=False) == "cached"
+    assert obtain(things) == cache / "things" / "bytes"
+    assert len(mirror.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "bad", [HTML, zipped(CONTENT)[:-9], zipped(b"other"), zipped(CONTENT, "in/other")]
+)
+def test_r14_another_archive_is_not_kept(mirror: Mirror, cache: Path, bad: bytes) -> None:
+    mirror.files |= {"/bad/all.zip": bad, "/good/all.zip": zipped(CONTENT)}
+    with pytest.raises(DataError, match=r"bad/all\.zip: sent .*put all\.zip by hand"):
+        obtain(of_an_archive(mirror.url + "bad/"))
+    assert kept(cache) == []
+    assert obtain(of_an_archive(mirror.url + "bad/", mirror.url + "good/")).exists()
+    assert kept(cache) == ["bytes"]
+
+
+def test_a_file_without_a_suffix_is_fetched_as_it_is(mirror: Mirror, cache: Path) -> None:
+    mirror.files["/bytes"] = CONTENT
+    things = Collection("things", (RemoteFile("bytes", DIGEST, (mirror.url,), suffix=""),))
+    assert obtain(things).read_bytes() == CONTENT
+    assert kept(cache) == ["bytes"]
+    assert things.source(download=False) == "cached"

@@ -72,12 +72,6 @@ def test_one_number_gives_one_token():
     assert LETTERS.to_tokens(torch.tensor(3)) == "c"
 
 
-@pytest.mark.parametrize("wrong", [4, [1, 4], torch.tensor([4])])
-def test_a_number_without_a_token_is_an_error(wrong):
-    with pytest.raises(IndexError):
-        LETTERS.to_tokens(wrong)
-
-
 def test_equal_vocabularies_are_equal():
     again = Vocab.of([UNKNOWN, "a", "b", "c"])
     assert again == LETTERS
@@ -108,9 +102,9 @@ def test_a_long_damaged_record_is_shown_in_part():
     assert len(str(caught.value)) < 250
 
 
-@pytest.mark.parametrize("index", [-1, 4, np.int64(9)])
+@pytest.mark.parametrize("index", [-1, 4, np.int64(9), [1, 4], torch.tensor([4])])
 def test_a_number_that_no_token_has_is_refused(index):
-    with pytest.raises(UsageError, match=f"number {index}: this vocabulary numbers them from 0"):
+    with pytest.raises(UsageError, match=r"no token has the number -?\d: .* from 0 to 3"):
         LETTERS.to_tokens(index)
 
 

@@ -24,7 +24,8 @@ class Compare:
     what: Annotated[tuple[str, ...], tyro.conf.Positional]
     """One system (its two forms) or several runs."""
     data: str = "auto"
-    """Data set whose first batch the two forms are given."""
+    """A data set, a folder of images, text:FILE or pairs:FILE, whose first batch the two forms are
+    given."""
     preset: str | None = None
     """Settings by name of the two forms."""
     seed: int = 0

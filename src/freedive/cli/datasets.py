@@ -9,6 +9,7 @@ from freedive.cli.parsing import parse
 from freedive.cli.screen import print_json, print_table
 from freedive.core.errors import DataError, UsageError
 from freedive.data import DATASETS, find_dataset
+from freedive.experiment import named_data
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Data:
     verb: Annotated[Literal["list", "get", "check"], tyro.conf.Positional] = "list"
     """list: what there is; get: fetch or make it now; check: read it and count."""
     name: Annotated[str | None, tyro.conf.Positional] = None
-    """Name of the data set."""
+    """Name of the data set; for check also a folder of images, text:FILE or pairs:FILE."""
     json: bool = False
     """One JSON object instead of a table."""
 
@@ -41,6 +42,7 @@ def _list(as_json: bool) -> int:
         return 0
     print_table(("data", "kind", "where"), [tuple(row.values()) for row in rows])
     print("FREEDIVE_DATA names a folder of files that you have, one folder a data set")
+    print("your own are called by their path: FOLDER (of images), text:FILE, pairs:FILE")
     return 0
 
 
@@ -61,7 +63,9 @@ def _where(name: str) -> str:
 
 
 def _check(name: str, as_json: bool) -> int:
-    data_set: Any = find_dataset(name)()
+    kind: Any
+    kind, path = named_data(name)
+    data_set = kind(**path)
     counts = {
         split: sum(
             len(batch[-1]) for batch in data_set.get_dataloader(train=split == "train") or ()

@@ -16,7 +16,13 @@ from freedive.cli.screen import print_json
 from freedive.core.data import DataModule
 from freedive.core.errors import FreediveError, UsageError, unknown
 from freedive.core.random import seed_everything
-from freedive.experiment import Experiment, choose_data, data_class, signature_defaults
+from freedive.experiment import (
+    Experiment,
+    choose_data,
+    data_class,
+    named_data,
+    signature_defaults,
+)
 from freedive.runs import all_runs, find_run
 
 DRAWN = {"num_train": 1024, "num_val": 256}  # of data that are made by code: enough to look at
@@ -29,7 +35,8 @@ class Doctor:
     who: Annotated[str, tyro.conf.Positional]
     """A system, a run, or path/to/file.py:ClassName."""
     data: str | None = None
-    """A data set or a folder of images; a system's or a run's own if left out."""
+    """A data set, a folder of images, text:FILE or pairs:FILE; a system's or a run's own if left
+    out."""
     impl: Literal["scratch", "concise"] | None = None
     """Of a system: from tensors up, or with torch.nn."""
     preset: str | None = None
@@ -98,11 +105,10 @@ def from_system(asked: Doctor) -> tuple[nn.Module, DataModule]:
 def examples(name: str) -> DataModule:
     """A data set; few examples where they are made by code."""
     seed_everything(0)
-    kind: Any = data_class(name)
-    if kind.name == "own-images":
-        return kind(folder=name)
+    kind: Any
+    kind, path = named_data(name)
     known = signature_defaults(kind)
-    return kind(**{k: v for k, v in DRAWN.items() if kind.synthetic and k in known})
+    return kind(**path, **{k: v for k, v in DRAWN.items() if kind.synthetic and k in known})
 
 
 def from_file(path: Path, name: str) -> nn.Module:

@@ -11,10 +11,13 @@ import tyro
 
 from freedive.catalog import System
 from freedive.core.data import DataModule
+from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import annotations_of, bounds_of
 from freedive.core.trainer import Trainer
+from freedive.experiment import data_class, signature_defaults
 
-NOT_FLAGS = ("callbacks", "run", "progress", "folder")  # what a command line cannot say
+# what a command line cannot say, or says with --data
+NOT_FLAGS = ("callbacks", "run", "progress", "folder", "file")
 
 
 def told(help_text: str) -> Any:
@@ -32,9 +35,30 @@ class Choice:
         told("from tensors up, or with torch.nn; None takes concise where there is a choice"),
     ] = None
     preset: Annotated[str | None, told("settings by name: freedive show SYSTEM shows them")] = None
-    data: Annotated[str, told("auto, a data set (freedive data list), or a folder of images")] = (
-        "auto"
-    )
+    data: Annotated[
+        str,
+        told("auto, a data set (freedive data list), a folder of images, text:FILE or pairs:FILE"),
+    ] = "auto"
+    text: Annotated[str | None, told("a text in UTF-8 to learn from: --data text:FILE")] = None
+    pairs: Annotated[
+        str | None,
+        told("a file with a sentence, a tab and its translation a line: --data pairs:FILE"),
+    ] = None
+
+    @property
+    def data_name(self) -> str:
+        """What ``--data`` says, or one of the two flags that stand for it.
+
+        Raises:
+            UsageError: more than one of them was given.
+        """
+        named = {"--data": self.data, "--text": self.text, "--pairs": self.pairs}
+        given = [flag for flag, value in named.items() if value not in (None, "auto")]
+        if len(given) > 1:
+            raise UsageError(f"train wants one set of data, got {' and '.join(given)}: leave one")
+        if self.text is not None:
+            return f"text:{self.text}"
+        return self.data if self.pairs is None else f"pairs:{self.pairs}"
 
 
 @dataclass
@@ -54,10 +78,13 @@ class Output:
 def train_form(system: System, choice: Choice, data: type[DataModule]) -> type:
     """A dataclass with every flag of a system, in groups; defaults are the preset's."""
     preset = system.preset(choice.preset)
-    from_data = set(system.data().model_arguments())
-    model_class = system.model(choice.impl)
+    # what needs no file: its facts have the same names
+    example: Any = data_class(getattr(system.data, "standin", None) or system.data.name)
+    from_data = set(example().model_arguments())
+    model = arguments(system.model(choice.impl), preset, from_data)
+    of_data = signature_defaults(data)
     groups = {
-        "model": arguments(model_class, preset, from_data),
+        "model": [flag for flag in model if flag[0] not in of_data],  # the model is told by them
         "data_set": arguments(data, preset, set()),
         "trainer": arguments(Trainer, {"seed": 0, **preset}, set()),
     }

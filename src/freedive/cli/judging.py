@@ -7,13 +7,21 @@ from typing import Annotated, Any, Literal
 import torch
 import tyro
 
+from freedive.cli.looking import data_label
 from freedive.cli.parsing import parse
 from freedive.cli.screen import metrics_text, print_json, print_table
+from freedive.cli.texts import read_as_learnt, refuse_writers
 from freedive.core.data import DataModule
 from freedive.core.errors import DataError, UsageError
 from freedive.core.module import Module
 from freedive.core.trainer import Trainer
-from freedive.experiment import Experiment, check_task
+from freedive.experiment import (
+    Experiment,
+    check_task,
+    data_class,
+    lasting_name,
+    signature_defaults,
+)
 from freedive.runs import Run, find_run
 
 
@@ -38,14 +46,17 @@ class Evaluate(Chosen):
     """What is to be measured."""
 
     data: str | None = None
-    """Another data set of the same kind; the run's own if left out."""
+    """Another data set of the same kind, a folder of images, text:FILE or pairs:FILE, whose
+    validation examples are taken; the run's own data if left out."""
+    num_val: int | None = None
+    """How many validation examples of that other data set."""
 
 
 def evaluate(args: list[str]) -> int:
     """The means of a run's model over the validation examples."""
     asked = parse(Evaluate, args, "freedive evaluate", "Measure a run's model on validation data.")
     run = find_run(asked.run, Path(asked.runs_dir))
-    model, data, experiment = load(run, asked.checkpoint, asked.data)
+    model, data, experiment = load(run, asked.checkpoint, asked.data, asked.num_val)
     precision = experiment.trainer.get("precision", "32")
     trainer = Trainer(device=asked.device, precision=precision, progress=False)
     row = trainer.validate(model, data)
@@ -54,7 +65,8 @@ def evaluate(args: list[str]) -> int:
         print_json({"run": str(run.folder), "data": name, "synthetic": data.synthetic,
                     "checkpoint": asked.checkpoint, "metrics": row})  # fmt: skip
     else:
-        print(f"{run.folder} ({asked.checkpoint}) on {data.label}: {metrics_text(row)}")
+        label = data_label({"data": name, "synthetic": data.synthetic})
+        print(f"{run.folder} ({asked.checkpoint}) on {label}: {metrics_text(row)}")
     return 0
 
 
@@ -76,6 +88,7 @@ def predict(args: list[str]) -> int:
     if asked.examples < 1 or asked.top < 1:
         raise UsageError("predict wants --examples and --top of at least 1")
     run = find_run(asked.run, Path(asked.runs_dir))
+    refuse_writers(run)
     model, data, _ = load(run, asked.checkpoint)
     trainer = Trainer(device=asked.device)
     if asked.files:
@@ -104,17 +117,29 @@ def predict(args: list[str]) -> int:
 
 
 def load(
-    run: Run, checkpoint: str = "best", data_name: str | None = None
+    run: Run, checkpoint: str = "best", data_name: str | None = None, num_val: int | None = None
 ) -> tuple[Module, DataModule, Experiment]:
     """A run's model with its weights, and the data that go with it or that are named."""
     experiment = Experiment.from_json(run.record)
-    if data_name not in (None, experiment.data):
-        check_task(experiment.entry, str(data_name))
-        experiment = replace(experiment, data=str(data_name), data_arguments={})
+    name = experiment.data if data_name is None else lasting_name(data_name)
+    if name != experiment.data:
+        check_task(experiment.entry, name)
+        arguments = adapted(experiment, name, num_val)
+        experiment = replace(experiment, data=name, data_arguments=arguments)
+    elif num_val is not None:
+        raise UsageError("--num-val is of other data than the run's own: pass --data too")
     data = experiment.build_data()
+    read_as_learnt(run, data)
     model = experiment.build_model(data)
     run.load_weights(model, checkpoint)
     return model, data, experiment
+
+
+def adapted(experiment: Experiment, name: str, num_val: int | None) -> dict[str, Any]:
+    """The arguments of other data, such that they fit the model of an experiment."""
+    known, given = signature_defaults(data_class(name)), experiment.data_arguments
+    kept = [k for k in ("batch_size", "num_steps", "resize") if k in known and k in given]
+    return {k: given[k] for k in kept} | ({} if num_val is None else {"num_val": num_val})
 
 
 def pictures(files: tuple[str, ...], data: Any) -> torch.Tensor:

@@ -17,6 +17,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "resume": ("go on with a run that was stopped", "training:resume"),
     "evaluate": ("measure a run's model on data", "judging:evaluate"),
     "predict": ("a run's model on your pictures or on examples", "judging:predict"),
+    "generate": ("a run's language model goes on with your words", "generating:generate"),
+    "translate": ("a run's model translates your sentences", "translating:translate"),
     "compare": ("scratch against concise, or run against run", "comparing:compare"),
     "runs": ("the runs so far", "looking:list_runs"),
     "plot": ("the curves of runs", "looking:plot"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from freedive.core.data import DataModule
 from freedive.core.files import json_text
 
 
@@ -48,12 +49,23 @@ def print_news() -> None:
         logger.setLevel(logging.INFO)
 
 
-def print_layers(model: nn.Module, input_shape: Sequence[int]) -> None:
-    """A model's layers: shapes, parameters, multiply-adds, memory, what an output sees."""
+def print_layers(model: nn.Module, inputs: Any) -> None:
+    """A model's layers: shapes, parameters, multiply-adds, memory, what an output sees.
+
+    Args:
+        model: any module.
+        inputs: the shape of a batch, or example tensors: `freedive.insight.summary.summary`.
+    """
     from freedive.insight.summary import summary
 
-    columns, *rows = summary(model, input_shape).rows()
+    columns, *rows = summary(model, inputs).rows()
     print_table(columns, rows)
+
+
+def example_inputs(data: DataModule) -> tuple[Any, ...]:
+    """What a model gets of one example of a data set, as a batch of one."""
+    batch = next(iter(data.get_dataloader(train=False) or ()))
+    return tuple(part[:1] for part in batch[:-1])
 
 
 def print_curves(board: Any) -> None:

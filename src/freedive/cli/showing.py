@@ -10,11 +10,11 @@ import tyro
 from freedive import catalog
 from freedive.catalog import Claim, System
 from freedive.cli.parsing import parse
-from freedive.cli.screen import print_json, print_layers
+from freedive.cli.screen import example_inputs, print_json, print_layers
 from freedive.core.data import DataModule
 from freedive.core.errors import unknown
 from freedive.core.module import Module
-from freedive.experiment import Experiment
+from freedive.experiment import Experiment, data_at_hand
 
 
 @dataclass
@@ -39,13 +39,15 @@ def show(args: list[str]) -> int:
     system = catalog.find_system(asked.system)
     if asked.impl not in (None, "scratch", "concise"):
         raise unknown("form", str(asked.impl), ["scratch", "concise"])
-    model_class = system.model(asked.impl)  # type: ignore[arg-type]
+    form: Any = asked.impl
+    model_class = system.model(form)
     if asked.source:
         print(inspect.getsource(inspect.getmodule(model_class) or model_class), end="")
         return 0
-    experiment = Experiment.of(system, asked.impl, preset=asked.preset)  # type: ignore[arg-type]
+    experiment = Experiment.of(system, form, data_at_hand(system), asked.preset)
     data = experiment.build_data()
-    with torch.device("meta"):  # shapes are all that is shown, and the largest networks are large
+    # of images, shapes are all that is shown, and the largest networks are large
+    with torch.device("meta" if "image_size" in data.model_arguments() else "cpu"):
         model = experiment.build_model(data)
     if asked.json:
         print_json(_facts(system, model, experiment, data))
@@ -60,7 +62,7 @@ def _facts(
     """All that is known of a system, for programs."""
     from freedive.insight.summary import summary
 
-    found = summary(model, example_shape(data))
+    found = summary(model, example(data))
     return {
         "system": system.id,
         "section": system.section,
@@ -89,7 +91,9 @@ def _tell(system: System, model: Module, experiment: Experiment, data: DataModul
     for name, changes in system.presets.items():
         if name != experiment.preset:
             print(f"preset {name}: {_settings_text(changes) or 'as above'}")
-    print_layers(model, example_shape(data))
+    same = data.name == system.data.name
+    print(f"data: {data.label if same else f'{system.data.name}; sizes are those of {data.label}'}")
+    print_layers(model, example(data))
     print(f"{len(_claims_beside(system))} claims in its room: freedive verify {system.topic}")
     print(f"its program: freedive show {system.id} --source")
 
@@ -106,9 +110,9 @@ def _claims_beside(system: System) -> list[Claim]:
     return [claim for claim in catalog.claims() if claim.topic == system.topic]
 
 
-def example_shape(data: DataModule) -> tuple[int, ...]:
-    """The shape of one input of a data set, as a batch of one."""
+def example(data: DataModule) -> tuple[Any, ...]:
+    """The shape of a batch of one example, or such a batch, whatever can be had with less work."""
     facts = data.model_arguments()
     if "image_size" in facts:
         return (1, facts["in_channels"], facts["image_size"], facts["image_size"])
-    return (1, facts["num_inputs"])
+    return (1, facts["num_inputs"]) if "num_inputs" in facts else example_inputs(data)

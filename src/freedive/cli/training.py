@@ -14,6 +14,7 @@ from freedive.catalog import find_system
 from freedive.cli.forms import Choice, Output, train_form
 from freedive.cli.parsing import parse, parse_known
 from freedive.cli.screen import (
+    example_inputs,
     metrics_text,
     print_curves,
     print_json,
@@ -21,13 +22,14 @@ from freedive.cli.screen import (
     print_news,
     seconds_text,
 )
+from freedive.cli.texts import abilities
 from freedive.core.data import DataModule
 from freedive.core.device import describe_device
 from freedive.core.errors import FreediveError, UsageError
 from freedive.core.history import History
 from freedive.core.module import Module
 from freedive.core.trainer import Trainer
-from freedive.experiment import Experiment, choose_data, data_class
+from freedive.experiment import Experiment, choose_data, data_class, lasting_name
 from freedive.runs import Run, find_run, fresh_record
 
 PROG = "freedive train"
@@ -44,12 +46,12 @@ def train(args: list[str]) -> int:
     system = find_system(choice.system)
     system.preset(choice.preset)  # an unknown one is refused before data are looked for
     system.model(choice.impl)
-    if asks_help:
-        name, origin = (system.data.name if choice.data == "auto" else choice.data), ""
-    else:
-        name, origin = choose_data(system, choice.data)
-    if data_class(name).name == "own-images":
-        name = str(Path(name).expanduser().resolve())  # found again from any folder
+    name, origin = choice.data_name, ""
+    if not asks_help:
+        name, origin = choose_data(system, name)
+    elif name == "auto":
+        name = system.data.name
+    name = lasting_name(name)
     form = train_form(system, choice, data_class(name))
     asked: Any = parse(form, args, f"{PROG} {system.id}", system.title)
     experiment = Experiment(
@@ -75,6 +77,7 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
         "data_origin": origin,
         "synthetic": data.synthetic,
         "data_fingerprint": data.fingerprint(),
+        "facts": data.model_arguments(),
         "device": describe_device(trainer.device),
         "seed": experiment.seed,
     }
@@ -83,7 +86,8 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
         print_advice(experiment, trainer)
         print_news()
     data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
-    run = Run.create(Path(output.runs_dir), experiment.system, output.name, record)
+    root = Path(output.runs_dir)
+    run = Run.create(root, experiment.system, output.name, record, data.assets())
     try:
         return carry_out(run, model, data, trainer, output)
     finally:
@@ -148,7 +152,7 @@ def carry_out(run: Run, model: Module, data: DataModule, trainer: Trainer, outpu
     """Train, write what is to be looked at, and say how it went."""
     record = run.record
     if not output.quiet:
-        print_layers(model, input_shape(data))
+        print_layers(model, example_inputs(data))
     began = time.perf_counter() - float(record.get("seconds") or 0.0)
     trainer.run = run.folder
     try:
@@ -200,19 +204,15 @@ def look_at(
         return [], error
 
 
-def input_shape(data: DataModule) -> tuple[int, ...]:
-    """The shape of a batch of one example."""
-    batch = next(iter(data.get_dataloader(train=False) or ()))
-    return (1, *batch[0].shape[1:])
-
-
 def headline(record: dict[str, Any], trainer: Trainer) -> str:
     """System, data, device and settings in one line."""
     preset = f", {record['preset']}" if record["preset"] else ""
     origin = f": {record['data_origin']}" if record["data_origin"] else ""
     label = f" (synthetic{origin})" if record["synthetic"] else origin.replace(": ", ", ")
-    settings = {**record["model"], **record["data_arguments"]}
-    named = {"batch_size": "batch", "lr": "lr", "num_hiddens": "hidden units"}
+    settings = {**record["model"], **record["data_arguments"], **record.get("facts", {})}
+    named = {"batch_size": "batch", "num_steps": "steps", "vocab_size": "vocabulary",
+             "src_vocab_size": "source vocabulary", "tgt_vocab_size": "target vocabulary",
+             "lr": "lr", "num_hiddens": "hidden units"}  # fmt: skip
     chosen = (f"{word} {settings[name]}" for name, word in named.items() if name in settings)
     parts = [
         f"{record['system']} ({record['form']}{preset}) on {record['data']}{label}",
@@ -261,5 +261,7 @@ def print_summary(run: Run, history: History, seconds: float, notes: list[str]) 
     samples = sorted(f"samples/{p.name}" for p in (run.folder / "samples").glob("*"))
     print(f"kept in {run.folder}: {', '.join(['curves.svg', 'metrics.jsonl', *samples])}")
     folder = shlex.quote(str(run.folder))
-    print(f"next: freedive evaluate {folder} · freedive plot {folder}", end="")
-    print(f" · freedive show {run.record['system']}")
+    writing = [f"freedive {ability} {folder} TEXT" for ability in abilities(run)]
+    ways = [*writing, f"freedive evaluate {folder}", f"freedive plot {folder}",
+            f"freedive show {run.record['system']}"]  # fmt: skip
+    print(f"next: {' · '.join(ways)}")

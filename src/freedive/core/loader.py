@@ -59,7 +59,7 @@ class TensorLoader(HyperParameters):
 
     def to(self, device: torch.device) -> "TensorLoader":
         """Move the columns to a device, in place."""
-        self.tensors = tuple(t.to(device) for t in self.tensors)
+        self.tensors = tuple(_moved(t, device) for t in self.tensors)
         return self
 
     def __iter__(self) -> Iterator[Batch]:
@@ -88,6 +88,14 @@ class TensorLoader(HyperParameters):
                 # from 1, for (seed, epoch, 0, 0) is the stream of the epoch's order
                 batch = self.augment(batch, generator(seed, epoch, 1 + number, rank))
             yield self.transform(batch) if self.transform else batch
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor on a device; overlapping windows stay a view of what they are windows of."""
+    base = tensor._base
+    if base is None or base.numel() >= tensor.numel() or not base.is_contiguous():
+        return tensor.to(device)
+    return base.to(device).as_strided(tensor.size(), tensor.stride(), tensor.storage_offset())
 
 
 def epoch_order(num_examples: int, seed: int, epoch: int) -> Tensor:

@@ -68,9 +68,11 @@ class Meter:
         if not self._waiting or (names and not any(n in names for n, *_ in self._waiting)):
             return
         waiting, self._waiting = self._waiting, []
-        numbers = _on_host([value for _, value, _ in waiting])
-        counted = iter(_on_host([w for *_, w in waiting if isinstance(w, Tensor)]))
-        for (name, _, weight), number in zip(waiting, numbers, strict=True):
+        weights = [w for *_, w in waiting if isinstance(w, Tensor)]
+        scalars = [value for _, value, _ in waiting] + weights
+        numbers = torch.stack([s.float().reshape(()) for s in scalars]).tolist()
+        counted = iter(numbers[len(waiting) :])
+        for (name, _, weight), number in zip(waiting, numbers, strict=False):
             self.values.setdefault(name, []).append(number)
             count = next(counted) if isinstance(weight, Tensor) else weight
             self.weights.setdefault(name, []).append(int(count))
@@ -111,11 +113,6 @@ class Meter:
         """Go on from `state_dict`."""
         self.values = {name: list(numbers) for name, numbers in state["values"].items()}
         self.weights = {n: [int(w) for w in ws] for n, ws in state["weights"].items()}
-
-
-def _on_host(scalars: list[Tensor]) -> list[float]:
-    """Many numbers of one device in one transfer."""
-    return torch.stack([s.float().reshape(()) for s in scalars]).tolist() if scalars else []
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[int]) -> float:

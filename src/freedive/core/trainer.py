@@ -138,12 +138,13 @@ class Trainer(HyperParameters):
         """
         batches = [self.prepare_batch(batch) for batch in batches]
         weights = [self.model.weight(batch) for batch in batches]
+        total = sum(weights)
         self.optim.zero_grad()
         for self.batch, weight in zip(batches, weights, strict=True):
             with self.optimization.autocast():
                 loss = self.model.training_step(self.batch)
             if len(batches) > 1:
-                loss = loss * (weight / sum(weights))
+                loss = loss * (weight / total)
             self.optimization.backward(loss)
             self.train_batch_idx += 1
             self.position += 1

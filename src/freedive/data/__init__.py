@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 DATASETS: dict[str, str] = {
     "fashion-mnist": "freedive.data.fashion_mnist:FashionMNIST",
     "garments": "freedive.data.fashion_mnist:Garments",
+    "fra-eng": "freedive.data.fra_eng:MTFraEng",
+    "phrasebook": "freedive.data.fra_eng:Phrasebook",
+    "time-machine": "freedive.data.time_machine:TimeMachine",
+    "tales": "freedive.data.time_machine:Tales",
     "synthetic-regression": "freedive.data.synthetic:SyntheticRegressionData",
 }
 

@@ -23,7 +23,7 @@ def letters_only(text: str) -> str:
 def spaced_marks(text: str) -> str:
     """Lower case, plain spaces, and one before each of ``, . ! ?`` (section 10.5.1)."""
     text = text.replace("\u202f", " ").replace("\xa0", " ").lower()
-    return re.sub(r"(?<=[^\s])([,.!?])", r" \1", text)
+    return re.sub(r"(?<=\S)(?=[,.!?])", " ", text)
 
 
 CLEANING: dict[str, Callable[[str], str]] = {

@@ -56,26 +56,36 @@ class RemoteFile:
     """A published file: its content's name and hash, and where copies of it lie.
 
     Args:
-        name: of the decompressed content.
-        sha256: of the decompressed content.
+        name: of the unpacked content.
+        sha256: of the unpacked content.
         mirrors: base URLs, tried in order.
         suffix: what the published file's name has after the content's.
+        archive: the published zip archive that the content is a member of; empty for none.
     """
 
     name: str
     sha256: str
     mirrors: tuple[str, ...] = ()
     suffix: str = ".gz"
+    archive: str = ""
 
     @property
     def published_name(self) -> str:
         """What the file is called on a mirror."""
-        return self.name + self.suffix
+        return self.archive or self.name + self.suffix
 
     def within(self, folder: Path) -> Path | None:
         """This file in a folder, plain or as it is published; None where it is not there."""
         paths = (folder / self.name, folder / self.published_name)
         return next((path for path in paths if path.is_file()), None)
+
+    def read(self, path: Path) -> bytes:
+        """The content of a copy, plain or as it is published.
+
+        Raises:
+            DataError: it cannot be read, or is damaged.
+        """
+        return unpacked(read_bytes(path), str(path), self.name)
 
     def matches(self, content: bytes) -> bool:
         """Whether this is the published content."""
@@ -146,7 +156,7 @@ class Collection:
         if path is None:
             return None
         try:
-            return path if file.matches(unpacked(read_bytes(path), str(path))) else None
+            return path if file.matches(file.read(path)) else None
         except DataError:
             return None  # damaged: to be fetched anew
 
@@ -180,6 +190,37 @@ def read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise DataError(
             f"cannot read {path} ({error.strerror or error}): give a file that can be read"
+        ) from None
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        DataError: it is missing, a folder, empty, or not UTF-8.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give one text file")
+    if not path.exists():
+        raise DataError(f"{path} does not exist: give a text file in UTF-8")
+    text = decoded(read_bytes(path), path)
+    if not text.strip():
+        raise DataError(f"{path} is empty: give a file with text in it")
+    return text
+
+
+def decoded(content: bytes, path: Path) -> str:
+    """The text of a file's bytes, with ``\\n`` at the ends of lines.
+
+    Raises:
+        DataError: they are not UTF-8.
+    """
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 (byte {error.start}): save it as UTF-8, for example with "
+            "iconv -f latin1 -t utf-8"
         ) from None
 
 

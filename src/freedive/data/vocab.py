@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, overload
 
@@ -66,7 +66,7 @@ class Vocab:
         return self.token_to_idx[UNKNOWN]
 
     @overload
-    def __getitem__(self, tokens: str) -> int: ...
+    def __getitem__(self, tokens: str) -> int: ...  # type: ignore[overload-overlap]
 
     @overload
     def __getitem__(self, tokens: Sequence[str]) -> list[int]: ...
@@ -84,11 +84,10 @@ class Vocab:
         Raises:
             UsageError: a number that no token has.
         """
-        if isinstance(indices, Tensor):
-            indices = indices.tolist()
-        if isinstance(indices, Integral):
-            return self._token(int(indices))
-        return [self._token(int(i)) for i in indices]
+        numbers: Any = indices.tolist() if isinstance(indices, Tensor) else indices
+        if isinstance(numbers, Integral):
+            return self._token(int(numbers))
+        return [self._token(int(i)) for i in numbers]
 
     def _token(self, index: int) -> str:
         if not 0 <= index < len(self):
@@ -118,7 +117,7 @@ class Vocab:
         return cls.of(tokens)
 
 
-def _flat(tokens: Iterable[str] | Iterable[Sequence[str]]) -> Iterable[str]:
+def _flat(tokens: Iterable[str] | Iterable[Sequence[str]]) -> Iterator[str]:
     for token in tokens:
         if isinstance(token, str):
             yield token

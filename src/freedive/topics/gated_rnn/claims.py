@@ -36,7 +36,7 @@ def num_parameters(net: nn.Module) -> int:
 @torch.no_grad()
 def set_gate(net: Recurrent, gate: int, bias: float) -> None:
     """Hold a gate open or shut, whatever it reads."""
-    layer = net.layers[0]
+    layer = net[0]
     columns = slice(gate * net.num_hiddens, (gate + 1) * net.num_hiddens)
     for W in (layer.W_x, layer.W_h):
         W[:, columns] = 0
@@ -66,8 +66,8 @@ def ranges_in_an_lstm() -> Evidence:
     for gate in (0, 1):  # input and forget gate
         set_gate(net, gate, OPEN)
     outputs, (_, C) = net(torch.ones(20, 1, INPUTS) * 3)
-    yield float(outputs.abs().max()), (0.0, 1.0)
-    yield float(C.abs().max()), (1.0, 20.0)
+    yield float(outputs.detach().abs().max()), (0.0, 1.0)
+    yield float(C.detach().abs().max()), (1.0, 20.0)
     gates = torch.sigmoid(torch.randn(1000) * 5)
     yield float(gates.min()), (0.0, 1.0)
     yield float(gates.max()), (0.0, 1.0)
@@ -103,13 +103,13 @@ def limits_of_a_gru() -> Evidence:
     X, H = inputs(), torch.randn(1, BATCH, HIDDENS)
     net = GRU(INPUTS, HIDDENS, convention="book")
     candidate = slice(2 * HIDDENS, 3 * HIDDENS)
-    layer = net.layers[0]
+    layer = net[0]
     set_gate(net, 1, SHUT)
     set_gate(net, 0, OPEN)
     plain = RNN(INPUTS, HIDDENS)
     with torch.no_grad():
-        plain.layers[0].W_x.copy_(layer.W_x[:, candidate])
-        plain.layers[0].W_h.copy_(layer.W_h[:, candidate])
+        plain[0].W_x.copy_(layer.W_x[:, candidate])
+        plain[0].W_h.copy_(layer.W_h[:, candidate])
     yield net(X, H)[0], plain(X, H)[0], 1e-5
     set_gate(net, 0, SHUT)
     yield net(X, H)[0], torch.tanh(X @ layer.W_x[:, candidate]), 1e-5
@@ -130,8 +130,8 @@ def reset_alone_is_not_enough() -> Evidence:
     set_gate(net, 0, OPEN)
     plain = RNN(INPUTS, HIDDENS)
     with torch.no_grad():
-        plain.layers[0].W_x.copy_(net.layers[0].W_x[:, candidate])
-        plain.layers[0].W_h.copy_(net.layers[0].W_h[:, candidate])
+        plain[0].W_x.copy_(net[0].W_x[:, candidate])
+        plain[0].W_h.copy_(net[0].W_h[:, candidate])
     yield float((net(X)[0] - plain(X)[0]).abs().max()), (0.01, 2.0)
     set_gate(net, 1, SHUT)
     yield net(X)[0], plain(X)[0], 1e-5
@@ -177,7 +177,7 @@ def parameters_of_the_kinds() -> Evidence:
 def stacks() -> Evidence:
     """One layer beside the layer; three layers' shapes; dropout with one layer and with two."""
     net, X = RNN(INPUTS, HIDDENS, num_layers=1), inputs()
-    alone, _ = net.layers[0](X, (torch.zeros(BATCH, HIDDENS),))
+    alone, _ = net[0](X, (torch.zeros(BATCH, HIDDENS),))
     yield net(X)[0], alone
     outputs, state = GRU(INPUTS, HIDDENS, num_layers=3)(X)
     assert isinstance(state, Tensor)
@@ -202,8 +202,8 @@ def two_directions() -> Evidence:
     assert isinstance(state, Tensor)
     yield list(outputs.shape), [STEPS, BATCH, 2 * HIDDENS]
     ahead, back = GRU(INPUTS, HIDDENS), GRU(INPUTS, HIDDENS)
-    ahead.layers[0].load_state_dict(both.layers[0].state_dict())
-    back.layers[0].load_state_dict(both.layers[1].state_dict())
+    ahead[0].load_state_dict(both[0].state_dict())
+    back[0].load_state_dict(both[1].state_dict())
     yield outputs[..., :HIDDENS], ahead(X)[0]
     yield outputs[..., HIDDENS:], back(X.flip(0))[0].flip(0)
     yield outputs[0, :, HIDDENS:], state[1]

@@ -87,4 +87,5 @@ class GRU(Recurrent):
     ):
         super().__init__(num_inputs, num_hiddens, num_layers, dropout, bidirectional, num_biases)
         for layer in self.layers:
+            assert isinstance(layer, GRULayer)
             layer.convention = convention

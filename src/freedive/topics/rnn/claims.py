@@ -1,7 +1,7 @@
 """What the book says about recurrent networks (sections 9.4 to 9.6), measured."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +15,11 @@ from freedive.topics.rnn.rnn_lm import RNNLMScratch
 from freedive.topics.rnn.scratch import RNN
 
 Evidence = Iterator[tuple[Any, ...]]
+
+
+def gradients(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
+    """All gradients in one vector."""
+    return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
 
 
 def num_parameters(net: nn.Module) -> int:
@@ -99,9 +104,9 @@ def clipped_gradients() -> Evidence:
         parameters = [nn.Parameter(torch.zeros(3, 2)), nn.Parameter(torch.zeros(4))]
         for p in parameters:
             p.grad = torch.randn_like(p) * scale
-        before = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        before = gradients(parameters)
         clip_gradients(parameters, theta)
-        after = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+        after = gradients(parameters)
         yield after.norm(), min(float(before.norm()), theta), 1e-5
         yield F.cosine_similarity(before, after, dim=0), 1.0, 1e-5
 
@@ -119,21 +124,12 @@ def clipping_a_generator() -> Evidence:
     for p in net.parameters():
         p.grad = torch.full_like(p, 100.0)
     parameters = net.parameters()
-    norm = torch.sqrt(sum(p.grad.square().sum() for p in parameters if p.grad is not None))
+    norm = gradients(parameters).norm()
     for p in parameters:  # nothing is left to walk over
-        p.grad = p.grad * (1 / norm) if p.grad is not None else None
-    unclipped = torch.sqrt(
-        sum(p.grad.square().sum() for p in net.parameters() if p.grad is not None)
-    )
-    yield unclipped, norm
+        p.grad = None if p.grad is None else p.grad / norm
+    yield gradients(net.parameters()).norm(), norm
     clip_gradients(net.parameters(), 1.0)
-    yield (
-        math.sqrt(
-            sum(float(p.grad.square().sum()) for p in net.parameters() if p.grad is not None)
-        ),
-        1.0,
-        1e-5,
-    )
+    yield gradients(net.parameters()).norm(), 1.0, 1e-5
 
 
 @claim(

@@ -249,5 +249,3 @@ class RecurrentLM(LanguageModel):
         if self.reads_tokens:
             return tokens
         return F.one_hot(tokens, self.vocab_size).to(self.head.weight.dtype)
-
-

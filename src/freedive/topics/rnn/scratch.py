@@ -118,6 +118,12 @@ class Recurrent(nn.Module):
             for i, _ in product(range(num_layers), range(self.num_directions))
         )
 
+    def __getitem__(self, number: int) -> RecurrentLayer:
+        """A layer in one direction, by its number."""
+        layer = self.layers[number]
+        assert isinstance(layer, RecurrentLayer)
+        return layer
+
     def forward(
         self,
         inputs: Float[Tensor, "steps batch inputs"] | Int[Tensor, "steps batch"],
@@ -142,7 +148,7 @@ class Recurrent(nn.Module):
             for d in range(self.num_directions):
                 number = i * self.num_directions + d
                 start = tuple(s[number] for s in states)
-                read, end = self.layers[number](outputs.flip(0) if d else outputs, start)
+                read, end = self[number](outputs.flip(0) if d else outputs, start)
                 directions.append(read.flip(0) if d else read)  # back to the order of time
                 ends.append(end)
             outputs = torch.cat(directions, dim=-1) if len(directions) > 1 else directions[0]

@@ -1,0 +1,93 @@
+"""Sequence to sequence: translation with a recurrent encoder and decoder (section 10.7)."""
+
+from types import ModuleType
+from typing import Any, ClassVar, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from freedive.catalog import system
+from freedive.core.hyperparameters import Count, Positive, Probability, Whole
+from freedive.core.schedules import cosine
+from freedive.data.fra_eng import MTFraEng
+from freedive.topics.seq2seq import concise, scratch
+from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder, init_seq2seq
+
+SMALL: dict[str, Any] = {"embed_size": 64, "num_hiddens": 128}
+LARGE: dict[str, Any] = {
+    "split": "random",
+    "num_train": 50_000,
+    "num_val": 1_000,
+    "num_steps": 14,
+    "batch_size": 256,
+    "schedule": "cosine",
+    "max_epochs": 8,
+}
+
+
+@system(
+    "seq2seq",
+    section="10.7",
+    data=MTFraEng,
+    trainer={"max_epochs": 30, "gradient_clip_val": 1.0},
+    presets={"book": {}, "small": SMALL, "large": LARGE},
+)
+class Seq2Seq(EncoderDecoder):
+    """Gated recurrent units read a sentence, others write its translation (section 10.7).
+
+    Args:
+        embed_size: numbers in a token's vector.
+        num_hiddens: hidden units of each layer.
+        num_layers: layers of the encoder, and of the decoder.
+        dropout: share that is dropped between layers in training.
+        lr: the learning rate of Adam, or its peak where there is a schedule.
+        schedule: constant, or cosine: up to ``lr`` in a fifth of the time, then half a cosine.
+    """
+
+    layers: ClassVar[ModuleType] = concise  # where the encoder and the decoder come from
+    schedule: str
+
+    def __init__(
+        self,
+        src_vocab_size: Count = 200,
+        tgt_vocab_size: Count = 200,
+        src_pad: Whole = 4,
+        tgt_pad: Whole = 5,
+        bos: Whole = 3,
+        eos: Whole = 4,
+        num_steps: Count = 9,
+        embed_size: Count = 256,
+        num_hiddens: Count = 256,
+        num_layers: Count = 2,
+        dropout: Probability = 0.2,
+        lr: Positive = 0.005,
+        schedule: Literal["constant", "cosine"] = "constant",
+    ):
+        sizes = (embed_size, num_hiddens, num_layers, dropout)
+        super().__init__(
+            self.layers.Seq2SeqEncoder(src_vocab_size, *sizes),
+            self.layers.Seq2SeqDecoder(tgt_vocab_size, *sizes),
+        )
+        self.save_hyperparameters()
+        init_seq2seq(self)
+
+    def configure_optimizers(self) -> Any:
+        """Adam, with a constant rate or a schedule over all steps."""
+        optim = torch.optim.Adam(self.parameters(), lr=self.lr)
+        if self.trainer is None or self.schedule == "constant":
+            return optim
+        return cosine(optim, self.trainer)
+
+
+@system("seq2seq", form="scratch")
+class Seq2SeqScratch(Seq2Seq):
+    """The translator with gated recurrent units and a masked loss from tensors up."""
+
+    layers: ClassVar[ModuleType] = scratch
+
+    def loss(
+        self, y_hat: Float[Tensor, "batch steps vocab"], y: Int[Tensor, "batch steps"]
+    ) -> Tensor:
+        """The mean cross-entropy of the tokens that are no padding."""
+        return scratch.masked_cross_entropy(y_hat, y, self.tgt_pad)
