@@ -12,7 +12,8 @@ from torch import Tensor
 # before freedive is imported: from here on, the shapes in signatures are checked at every call
 SHAPED = ["freedive.core.metrics", "freedive.core.module", "freedive.core.samples",
           "freedive.core.figures", "freedive.data.images", "freedive.data.own_images",
-          "freedive.data.synthetic", "freedive.topics"]  # fmt: skip
+          "freedive.data.synthetic", "freedive.data.text", "freedive.data.translation",
+          "freedive.topics"]  # fmt: skip
 install_import_hook(SHAPED, f"{tests.shapes.__name__}.check")
 
 from freedive.core.data import DataModule  # noqa: E402

@@ -1,15 +1,17 @@
 """`freedive translate`: a run's model translates sentences, or lines as they come."""
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.cli.conftest import SMALL, Call
+from tests.cli.conftest import SMALL, Call, Outcome
 from tests.cli.texts import TINY_PAIRS, train, write_book, write_pairs
 
 from freedive.cli.judging import load
@@ -22,7 +24,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A translator's run; its pairs are gone."""
     folder = tmp_path_factory.mktemp("translator")
     pairs = write_pairs(folder)
-    run = train(folder, "seq2seq", "--pairs", pairs, *TINY_PAIRS, "--max-epochs", 20, "--lr", 0.02)
+    settings = ("--num-hiddens", 32, "--batch-size", 8, "--max-epochs", 8, "--lr", 0.01)
+    run = train(folder, "seq2seq", "--pairs", pairs, *TINY_PAIRS, *settings)
     shutil.copy(pairs, run / "pairs.tsv")
     pairs.unlink()
     return run
@@ -49,7 +52,7 @@ def expected(run: Path, sentence: str) -> str:
     pairs.unlink()
     words = [*source.encode(sentence), source.vocab["<eos>"]]
     written = [target.vocab["<bos>"]]
-    while len(written) < 6 and written[-1] != target.vocab["<eos>"]:
+    while len(written) <= 6 and written[-1] != target.vocab["<eos>"]:
         arguments = ([words], [written], len(words))
         logits: Any = model.eval()(
             *(torch.tensor(a).reshape(1, -1) for a in arguments[:2]), torch.tensor([len(words)])
@@ -59,12 +62,15 @@ def expected(run: Path, sentence: str) -> str:
     return target.decode([i for i in written[1:] if i != target.vocab["<eos>"]])
 
 
-def piped(run: Path, text: bytes, *words: str) -> "subprocess.CompletedProcess[bytes]":
+@pytest.fixture
+def piped(call: Call, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """The command with lines on its standard input."""
-    return subprocess.run(
-        [sys.executable, "-m", "freedive", "translate", str(run), *words],
-        input=text, capture_output=True, timeout=120,
-    )  # fmt: skip
+
+    def run(folder: Path, lines: bytes, *words: str) -> Outcome:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines), encoding="utf-8"))
+        return call("translate", folder, *words)
+
+    return run
 
 
 def test_sentences_are_translated_as_the_model_says_step_by_step(call: Call, run: Path) -> None:
@@ -115,25 +121,32 @@ def test_each_line_is_answered_before_the_next_one_comes(run: Path) -> None:
     assert (process.returncode, err) == (0, "")
 
 
-def test_lines_that_cannot_be_translated_are_told_by_number_and_passed(run: Path) -> None:
+def test_lines_that_cannot_be_translated_are_told_by_number_and_passed(
+    piped: Callable[..., Outcome], run: Path
+) -> None:
     lines = b"I see the cat.\n\na b c d e f g\nI see \xff.\nyou like the dog."
     done = piped(run, lines)
-    assert done.returncode == 1
-    answers = done.stdout.decode().split("\n")
+    assert done.code == 1
+    answers = done.out.split("\n")
     assert answers[:3] == [expected(run, "I see the cat."), "", ""]
     assert answers[4:] == [expected(run, "you like the dog."), ""]
-    told = done.stderr.decode().splitlines()
+    told = done.err.splitlines()
     assert told[0].startswith("freedive: line 2: a sentence wants at least one word")
     assert told[1].startswith("freedive: line 3: a sentence of 7 words")
     assert "not known" in told[2]
     assert len(told) == 3
-    rows = [json.loads(line) for line in piped(run, lines, "--json").stdout.splitlines()]
+    rows = [json.loads(line) for line in piped(run, lines, "--json").out.splitlines()]
     assert [row["translation"] is None for row in rows] == [False, True, True, False, False]
 
 
-def test_nothing_on_standard_input_is_no_error(run: Path) -> None:
+def test_nothing_on_standard_input_is_no_error(
+    piped: Callable[..., Outcome], run: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
     done = piped(run, b"")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    monkeypatch.setattr(sys, "stdin", None)  # closed by whoever called
+    done = call("translate", run)
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 def test_the_lines_of_a_file_are_translated(call: Call, run: Path, tmp_path: Path) -> None:

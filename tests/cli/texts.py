@@ -37,6 +37,7 @@ def write_pairs(folder: Path, name: str = "pairs.tsv") -> Path:
 
 def train(folder: Path, *args: object) -> Path:
     """The folder of a run called ``a``."""
-    words = ["train", *map(str, args), *QUICK, "--runs-dir", str(folder / "runs"), "--name", "a"]
-    assert main(words) == 0
-    return folder / "runs" / words[1] / "a"
+    system, *more = map(str, args)
+    where = ("--runs-dir", str(folder / "runs"), "--name", "a")
+    assert main(["train", system, *QUICK, *where, *more]) == 0
+    return folder / "runs" / system / "a"

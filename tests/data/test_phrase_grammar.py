@@ -165,7 +165,7 @@ def test_vowels_meet_no_words_that_would_lose_theirs(pairs):
             rf"(?<![\w-])(je|le|la|de|ne|me|te|que|ce|ma|ta|sa|beau|nouveau) {VOWEL}", french, re.I
         ), french
         assert not re.search(rf"\b\w*(?<!aujourd)'(?!{VOWEL}|y )", french), french
-        assert not re.search(r"\b(de|à) les?\b(?! \w+r\b)|\bsi ils?\b", french, re.I), french
+        assert not re.search(r"\b(de|à) les?\b|\bsi ils?\b", french, re.I), french
 
 
 def noun_group(words: list[str], place: int) -> tuple[str, str, str, str]:

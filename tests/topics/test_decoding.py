@@ -210,8 +210,10 @@ def test_every_sequence_occurs_once():
 
 
 def test_too_many_sequences_are_refused_before_they_are_made():
-    with pytest.raises(UsageError, match=r"10000 tokens make 1e\+40 sequences of 10") as error:
+    with pytest.raises(UsageError, match=r"10,000 tokens make 10,000\^10 sequences") as error:
         all_sequences(10_000, 0, 10)
+    with pytest.raises(UsageError, match="pass a smaller max_len"):
+        all_sequences(10_000, 0, 100)
     assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="more than a million"):
         Tables.drawn(1, 25, 6, 1.0, generator(0))

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from freedive.core.errors import UsageError
 from freedive.core.trainer import Trainer
 from freedive.data.translation import TranslationData
+from freedive.parity import copy_weights, exchange
 from freedive.topics.seq2seq import concise, scratch
 from freedive.topics.seq2seq.encoder_decoder import Decoder, Encoder, EncoderDecoder
 from freedive.topics.seq2seq.seq2seq import Seq2Seq, Seq2SeqScratch
@@ -55,11 +56,9 @@ def batch_of(data):
 
 
 def twins(data, **more):
-    """Both forms with equal weights: matrices are turned, tables of embeddings are not."""
+    """Both forms with equal weights."""
     one, other = built(Seq2Seq, data, **more), built(Seq2SeqScratch, data, **more)
-    with torch.no_grad():
-        for (name, p), q in zip(one.named_parameters(), other.parameters(), strict=True):
-            q.copy_(p.T if p.dim() == 2 and "embedding" not in name else p)
+    copy_weights(one, other)
     return one, other
 
 
@@ -70,10 +69,10 @@ def test_both_forms_agree_in_outputs_loss_and_gradients(data, num_layers):
     assert torch.allclose(*outputs, atol=1e-6)
     for model, output in zip((one, other), outputs, strict=True):
         model.loss(output, batch[-1]).backward()
-    for (name, p), q in zip(one.named_parameters(), other.parameters(), strict=True):
-        turned = q.grad.T if p.dim() == 2 and "embedding" not in name else q.grad
-        assert torch.allclose(p.grad, turned, atol=1e-6), name
-        assert p.grad.any(), name
+    turned = exchange(other, one, [q.grad for q in other.parameters()])
+    for (name, p), gradient in zip(one.named_parameters(), turned, strict=True):
+        assert torch.allclose(p.grad, gradient, atol=1e-6), name
+        assert gradient.any(), name
 
 
 def test_both_forms_translate_alike(data):
@@ -224,9 +223,9 @@ def test_a_beam_never_finds_what_scores_less(data):
 
 def test_many_sentences_are_translated_in_parts(data, monkeypatch):
     model, (source, _, lengths, _) = built(Seq2Seq, data), batch_of(data)
-    whole = model.translate(source, lengths)
-    monkeypatch.setattr("freedive.topics.seq2seq.encoder_decoder.AT_ONCE", 5)
-    assert model.translate(source, lengths) == whole
+    whole = [model.translate(source, lengths, beam) for beam in (1, 2, 9)]
+    monkeypatch.setattr("freedive.topics.seq2seq.encoder_decoder.ROWS", 5)
+    assert [model.translate(source, lengths, beam) for beam in (1, 2, 9)] == whole
     assert model.translate(source[:0], lengths[:0]) == []
 
 

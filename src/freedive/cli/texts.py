@@ -1,8 +1,10 @@
 """A run whose model reads and writes texts, used without the data that it was trained on."""
 
 import shlex
+import sys
 from typing import Any
 
+from freedive.cli.looking import data_label
 from freedive.core.device import choose_device
 from freedive.core.errors import FreediveError, UsageError
 from freedive.core.module import Module
@@ -46,7 +48,7 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 def read_as_learnt(run: Run, data: Any) -> None:
     """Let texts be read with the vocabulary that a run's model has learnt, where there is one."""
-    if TEXTS not in run.record.get("assets", {}):
+    if TEXTS not in (run.record.get("assets") or {}):
         return
     codecs = codecs_of(run)
     if len(codecs) == 1:
@@ -75,9 +77,11 @@ def model_alone(run: Run, ability: str, checkpoint: str, device: str) -> Module:
             f"{experiment.system}, which learns from {experiment.entry.data.task}: freedive list "
             "shows the systems"
         )
-    model = experiment.model_for(facts_of(run))
+    model = experiment.model_for(facts_of(run)).to(choose_device(device)).eval()
     run.load_weights(model, checkpoint)
-    return model.to(choose_device(device)).eval()
+    if sys.stderr.isatty():  # for people; standard output holds nothing but the text
+        print(f"{run.folder}, trained on {data_label(run.record)}", file=sys.stderr, flush=True)
+    return model
 
 
 def refuse_writers(run: Run) -> None:

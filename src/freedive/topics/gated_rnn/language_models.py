@@ -24,7 +24,7 @@ LARGE = {
     "num_steps": 64,
     "batch_size": 64,
     "order": "sequential",
-    "max_epochs": 20,
+    "max_epochs": 16,
 }
 
 

@@ -9,7 +9,7 @@ from freedive.topics.seq2seq.encoder_decoder import Decoder, Encoded, Encoder
 
 
 class Seq2SeqEncoder(Encoder):
-    """Layers of gated recurrent units that read a sentence up to its last token (section 10.7.1).
+    """Layers of gated recurrent units that read a sentence up to its last token (section 10.7.2).
 
     Each layer is a GRU of its own: what it has after the last token is picked from its outputs,
     which later padding cannot reach.

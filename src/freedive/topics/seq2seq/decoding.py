@@ -140,9 +140,8 @@ class Beams(NamedTuple):
 
     def continued(self, log_p: Float[Tensor, "rows vocab"], eos: int) -> Tensor:
         """Log-probabilities of all continuations; a sequence that has ended has one, itself."""
-        stay = torch.full_like(log_p[0], -torch.inf).index_fill(
-            0, log_p.new_tensor([eos]).long(), 0
-        )
+        stay = torch.full_like(log_p[0], -torch.inf)
+        stay[eos] = 0
         log_p = torch.where(self.alive[..., None], log_p.view(*self.alive.shape, -1), stay)
         return self.log_probs[..., None] + log_p
 
@@ -223,7 +222,7 @@ def all_sequences(vocab_size: int, eos: int, max_len: int) -> Int[Tensor, "all s
     """Every sequence once: what follows an ``<eos>`` is ``<eos>``."""
     if vocab_size**max_len > MOST:
         raise UsageError(
-            f"{vocab_size} tokens make {vocab_size**max_len:.0e} sequences of {max_len}, and an "
+            f"{vocab_size:,} tokens make {vocab_size:,}^{max_len} sequences of {max_len}, and an "
             f"exhaustive search goes through {MOST:,} at most: pass a smaller max_len, or a beam"
         )
     tokens = torch.arange(vocab_size).expand(max_len, -1)

@@ -14,11 +14,12 @@ from freedive.core.errors import UsageError
 from freedive.core.metrics import perplexity
 from freedive.core.module import Module
 from freedive.topics.seq2seq.decoding import State, Task, beam_search, greedy_search
+from freedive.topics.seq2seq.translating import write_translations
 
 if TYPE_CHECKING:
     from freedive.core.data import DataModule
 
-AT_ONCE = 256  # sentences that are translated together
+ROWS = 1024  # sequences that are written at once: sentences, or beams of them
 Encoded = tuple[Tensor, ...]
 
 
@@ -56,11 +57,32 @@ class Decoder(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} wants a forward(X, state)")
 
 
+def init_seq2seq(model: nn.Module) -> None:
+    """Xavier's U(±√(6/(n_in + n_out))) for all matrices but the embeddings (10.7.2)."""
+    for layer in model.modules():
+        if "Embedding" not in type(layer).__name__:
+            for parameter in layer.parameters(recurse=False):
+                if parameter.dim() == 2:
+                    nn.init.xavier_uniform_(parameter)
+
+
+@contextmanager
+def predicting(model: nn.Module) -> Iterator[None]:
+    """Without dropout and without gradients; afterwards the model is in the mode it was in."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
 class EncoderDecoder(Module):
     """Base of the translators (section 10.6.3).
 
     A batch is ``(source, decoder input, source lengths, label)``. In training the decoder is given
-    the true words so far, one step late: teacher forcing (section 10.7.3). A subclass takes these
+    the true words so far, one step late: teacher forcing (section 10.7.1). A subclass takes these
     arguments, which the data know, and its own.
 
     Args:
@@ -97,7 +119,7 @@ class EncoderDecoder(Module):
     def loss(
         self, y_hat: Float[Tensor, "batch steps vocab"], y: Int[Tensor, "batch steps"]
     ) -> Tensor:
-        """Σ l m / Σ m, the mean cross-entropy of the tokens that are no padding (10.7.6)."""
+        """Σ l m / Σ m, the mean cross-entropy of the tokens that are no padding (10.7.5)."""
         return F.cross_entropy(y_hat.flatten(0, 1), y.flatten(), ignore_index=self.tgt_pad)
 
     def accuracy(
@@ -161,9 +183,10 @@ class EncoderDecoder(Module):
         """
         max_len = self.num_steps if max_len is None else max_len
         self._check(sources, lengths, beam, max_len)
-        device, found = next(self.parameters()).device, []
+        device, found, size = next(self.parameters()).device, [], max(1, ROWS // beam)
         with predicting(self):
-            for rows in torch.arange(len(sources)).split(AT_ONCE):
+            for first in range(0, len(sources), size):
+                rows = slice(first, first + size)
                 state = self.init_state(sources[rows].to(device), lengths[rows].to(device))
                 task = Task(self.step, state, self.bos, self.eos, max_len)
                 search = greedy_search(task) if beam == 1 else beam_search(task, beam)
@@ -194,27 +217,4 @@ class EncoderDecoder(Module):
 
     def write_samples(self, data: "DataModule", folder: Path) -> list[str]:
         """The translations of the validation sentences, and their BLEU."""
-        from freedive.topics.seq2seq.translating import write_translations
-
         return write_translations(self, data, folder)
-
-
-@contextmanager
-def predicting(model: nn.Module) -> Iterator[None]:
-    """Without dropout and without gradients; afterwards the model is in the mode it was in."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
-
-
-def init_seq2seq(model: nn.Module) -> None:
-    """Xavier's U(±√(6/(n_in + n_out))) for all matrices but the embeddings (10.7.4)."""
-    for layer in model.modules():
-        if "Embedding" not in type(layer).__name__:
-            for parameter in layer.parameters(recurse=False):
-                if parameter.dim() == 2:
-                    nn.init.xavier_uniform_(parameter)

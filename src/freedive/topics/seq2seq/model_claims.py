@@ -77,17 +77,18 @@ def context() -> Evidence:
     """It is the last valid output, and it stays as it was while the decoder goes on (R21)."""
     whole = model()
     outputs, hidden = whole.encoder(tokens(), LENGTHS)
-    first, state = whole.decoder.init_state((outputs, hidden), LENGTHS)[0], None
+    first, _ = whole.decoder.init_state((outputs, hidden), LENGTHS)
     yield first.detach(), hidden[-1].detach()
     yield first.detach(), outputs[LENGTHS - 1, torch.arange(BATCH)].detach()
     state = whole.init_state(tokens(), LENGTHS)
     for _ in range(3):
         _, state = whole.step(torch.ones(BATCH, dtype=torch.long), state)
-    yield state[0].detach(), first.detach()
+    kept, _ = state
+    yield kept.detach(), first.detach()
 
 
 @claim(
-    "10.7.6",
+    "10.7.5",
     "the loss leaves padding out: it is cross-entropy with ignore_index, a mean over real tokens",
     "002b C66",
 )
@@ -116,7 +117,7 @@ def greedy_prefix() -> Evidence:
         yield rows[short] == [row[:short] for row in rows[long]], True
 
 
-@claim("10.7.2", "teacher forcing gives <bos> and the true words, one step late", "002b C69")
+@claim("10.7.1", "teacher forcing gives <bos> and the true words, one step late", "002b C69")
 def teacher_forcing() -> Evidence:
     """With the true words as its own, the model says step by step what it says at once."""
     whole, X, label = model(), tokens(), tokens(1).clamp(min=3)
@@ -130,7 +131,7 @@ def teacher_forcing() -> Evidence:
 
 
 @erratum(
-    "10.7.1",
+    "10.7.2",
     "the context is taken after the last token: padding has no part in it",
     printed="after the last step: what a sentence means depends on how far it is padded",
     source="002b E44",

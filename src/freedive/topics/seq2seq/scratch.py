@@ -13,7 +13,7 @@ from freedive.topics.softmax_regression.scratch import log_softmax
 
 
 class Seq2SeqEncoder(Encoder):
-    """Layers of gated recurrent units that read a sentence token by token (section 10.7.1).
+    """Layers of gated recurrent units that read a sentence token by token (section 10.7.2).
 
     After its last token a sentence's state is frozen: padding does not touch it.
 
@@ -83,7 +83,7 @@ class Seq2SeqDecoder(Decoder):
 def masked_cross_entropy(
     logits: Float[Tensor, "batch steps vocab"], labels: Int[Tensor, "batch steps"], pad: int
 ) -> Float[Tensor, ""]:
-    """Σ l m / Σ m with m = 1 for real tokens and 0 for padding (section 10.7.6)."""
+    """Σ l m / Σ m with m = 1 for real tokens and 0 for padding (section 10.7.5)."""
     losses = -log_softmax(logits).gather(-1, labels[..., None])[..., 0]
     mask = (labels != pad).to(losses.dtype)
     return (losses * mask).sum() / mask.sum()

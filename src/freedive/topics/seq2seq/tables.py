@@ -107,7 +107,7 @@ def num_prefixes(vocab_size: int, max_len: int) -> int:
     number = sum(vocab_size**t for t in range(max_len))
     if number > 1_000_000:
         raise UsageError(
-            f"a table of {vocab_size} words and {max_len} steps has {number:.0e} rows, more than a "
-            "million: pass fewer words or steps"
+            f"a table of {vocab_size} words and {max_len} steps has more than a million rows: "
+            "pass fewer words or steps"
         )
     return number

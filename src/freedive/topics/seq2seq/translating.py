@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freedive.core.data import DataModule
 from freedive.core.errors import UsageError
@@ -10,13 +10,15 @@ from freedive.core.files import write_json
 from freedive.data.codec import Codec
 from freedive.data.translation import BOS, EOS, PAD, TranslationData, padded
 from freedive.topics.seq2seq.bleu import bleu, corpus_bleu
-from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder
+
+if TYPE_CHECKING:
+    from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder
 
 K = 2  # the longest n-grams of the book's BLEU, which it takes for short sentences
 BEAM = 4
 
 
-def check_vocabularies(model: EncoderDecoder, source: Codec, target: Codec) -> None:
+def check_vocabularies(model: "EncoderDecoder", source: Codec, target: Codec) -> None:
     """Refuse vocabularies that are not those the model was made for.
 
     Raises:
@@ -39,7 +41,7 @@ def check_vocabularies(model: EncoderDecoder, source: Codec, target: Codec) -> N
 
 
 def translate_sentences(
-    model: EncoderDecoder, source: Codec, target: Codec, sentences: Sequence[str], beam: int = 1
+    model: "EncoderDecoder", source: Codec, target: Codec, sentences: Sequence[str], beam: int = 1
 ) -> list[str]:
     """Translations of sentences as people write them, the words between single spaces.
 
@@ -70,7 +72,7 @@ def translate_sentences(
     return [target.decode(tokens) for tokens in found]
 
 
-def write_translations(model: EncoderDecoder, data: DataModule, folder: Path) -> list[str]:
+def write_translations(model: "EncoderDecoder", data: DataModule, folder: Path) -> list[str]:
     """Write ``translations.json``: each validation sentence, its reference and its translation.
 
     Returns:
