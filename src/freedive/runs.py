@@ -3,15 +3,10 @@
 import hashlib
 import json
 import os
-import platform
 import shlex
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,34 +61,17 @@ class Run:
         Raises:
             UsageError: there is a run of that name, which is never written over.
         """
-        if name is not None and (Path(name).name != name or name in (".", "..")):
-            raise UsageError(f"a run's name is one folder's name, got {name!r}: leave out any /")
-        stem = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-        for candidate in [stem] if name else [stem, *(f"{stem}-{i}" for i in range(2, 100))]:
-            folder = root / system / candidate
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                if folder.is_dir():
-                    continue
-                raise UsageError(f"{folder} cannot be made: a part of it is a file") from None
-            except OSError as error:
-                raise storage_error(folder, error) from error
-            run = cls(folder)
-            try:
-                run.claim()
-                kept = {"assets": run._keep(assets or {})}
-                told = {"name": candidate, "system": system, **record, **kept}
-                run.write({**told, "status": "running"})
-            except BaseException:
-                run.release()
-                shutil.rmtree(folder)  # half a run would stand in the way of the name
-                raise
-            return run
-        raise UsageError(
-            f"there is a run {root / system / stem} already: choose another --name, "
-            f"or go on with it: freedive resume {shlex.quote(str(root / system / stem))}"
-        )
+        run = cls(_fresh_folder(root / system, name))
+        try:
+            run.claim()
+            kept = {"assets": run._keep(assets or {})}
+            told = {"name": run.folder.name, "system": system, **record, **kept}
+            run.write({**told, "status": "running"})
+        except BaseException:
+            run.release()
+            shutil.rmtree(run.folder)  # half a run would stand in the way of the name
+            raise
+        return run
 
     def claim(self) -> None:
         """Take the run for this process, until `release` or the process's end.
@@ -230,39 +208,25 @@ def all_runs(root: Path = RUNS) -> list[Run]:
     return sorted(map(Run, _run_folders(root)), key=lambda run: _started(run))
 
 
-def versions() -> dict[str, str]:
-    """What ran: Python and the packages that decide a result."""
-    found = {"python": platform.python_version()}
-    for package in ("freedive", "torch", "numpy"):
+def _fresh_folder(parent: Path, name: str | None) -> Path:
+    """A new folder of that name, or of the time's."""
+    if name is not None and (Path(name).name != name or name in (".", "..")):
+        raise UsageError(f"a run's name is one folder's name, got {name!r}: leave out any /")
+    stem = name or datetime.now().strftime("%Y%m%d-%H%M%S")
+    for candidate in [stem] if name else [stem, *(f"{stem}-{i}" for i in range(2, 100))]:
+        folder = parent / candidate
         try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
-
-
-def git_state() -> dict[str, Any] | None:
-    """Commit and cleanness of the folder one stands in; None outside a repository."""
-    try:
-        commit, changes = (
-            subprocess.run(["git", *words], capture_output=True, text=True, timeout=5, check=True)
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain"])
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return {"commit": commit.stdout.strip(), "clean": not changes.stdout.strip()}
-
-
-def fresh_record() -> dict[str, Any]:
-    """What every run's record begins with."""
-    return {
-        "format": 1,
-        "command": ["freedive", *sys.argv[1:]],
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "time": time.time(),
-        "versions": versions(),
-        "git": git_state(),
-    }
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if not folder.is_dir():
+                raise UsageError(f"{folder} cannot be made: a part of it is a file") from None
+        except OSError as error:
+            raise storage_error(folder, error) from error
+    raise UsageError(
+        f"there is a run {parent / stem} already: choose another --name, "
+        f"or go on with it: freedive resume {shlex.quote(str(parent / stem))}"
+    )
 
 
 def _run_folders(root: Path) -> Iterator[Path]:

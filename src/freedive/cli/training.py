@@ -30,7 +30,8 @@ from freedive.core.history import History
 from freedive.core.module import Module
 from freedive.core.trainer import Trainer
 from freedive.experiment import Experiment, choose_data, data_class, lasting_name
-from freedive.runs import Run, find_run, fresh_record
+from freedive.provenance import fresh_record
+from freedive.runs import Run, find_run
 
 PROG = "freedive train"
 

@@ -84,7 +84,7 @@ class Codec:
         """What of a text is not known, each once: lost in cleaning, or not in the vocabulary."""
         cleaned = self.clean(text)
         kept = set(cleaned)
-        lost = [c for c in text if not c.isspace() and c.lower() not in kept]
+        lost = [c for c in text if not (c.isspace() or c in kept or c.lower() in kept)]
         pieces = self.tokenizer.cut(cleaned)
         return list(dict.fromkeys(lost + [p for p in pieces if p not in self.vocab]))
 

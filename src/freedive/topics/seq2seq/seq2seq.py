@@ -32,7 +32,7 @@ LARGE: dict[str, Any] = {
     "batch_size": 128,
     "lr": 0.003,
     "schedule": "cosine",
-    "max_epochs": 6,
+    "max_epochs": 5,
 }
 
 
