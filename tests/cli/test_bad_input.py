@@ -93,7 +93,10 @@ GOOD = {
     ("changes", "words"),
     [
         ({"train-images-idx3-ubyte": images(ROWS)[:500]}, ["train-images", "500"]),
-        ({"train-images-idx3-ubyte": gzip.compress(images(ROWS))[:-9]}, ["train-images", "gzip"]),
+        (
+            {"train-images-idx3-ubyte": gzip.compress(images(ROWS))[:-9]},
+            ["train-images", "gzip"],
+        ),
         ({"train-labels-idx1-ubyte": idx(0x802, ROWS)}, ["train-labels", "0x00000802"]),
         ({"train-labels-idx1-ubyte": labels(*[1] * 99)}, ["12", "99"]),
         ({"train-labels-idx1-ubyte": labels(*[1] * 11, 77)}, ["77", "0 to 9"]),

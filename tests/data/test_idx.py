@@ -37,7 +37,7 @@ def test_labels_are_read_and_can_be_written() -> None:
 
 
 WHOLE = packed(np.zeros((2, 3, 3)))
-ZIPPED = gzip.compress(WHOLE)
+ZIPPED = gzip.compress(WHOLE, mtime=0)
 BAD = {
     "nothing": (b"", "at least 16 bytes of IDX header, found 0"),
     "half a header": (WHOLE[:9], "at least 16 bytes of IDX header, found 9"),
