@@ -118,11 +118,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--data", default="auto", help="phrasebook for the stand-in")
     asked = parser.parse_args()
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
     runs = []
     for seed in asked.seeds:
         runs.append(measure(asked.preset, seed, asked.data))
         print(json.dumps(runs[-1], indent=2, ensure_ascii=False), flush=True)
+        kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}  # others may run beside this
         kept[f"{asked.preset} on {runs[0]['data'].split()[0]}"] = runs
         write_json(KEPT, kept)
     fill(DOCS / "sequences.md", "translation", table(kept))
