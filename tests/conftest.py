@@ -45,6 +45,7 @@ class TinyData(DataModule):
 def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test touches the user's cache, and none takes all cores."""
     torch.set_num_threads(1)  # on a busy machine, threads that wait for each other cost most
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # nor do the commands that a test starts
     before = os.environ.get("FREEDIVE_CACHE")
     os.environ["FREEDIVE_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     yield
