@@ -7,7 +7,6 @@ device; they take turns, and medians are given.
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from datetime import date
 
@@ -15,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmarks.timing import seconds, training_half
 from freedive.catalog import find_system
 from freedive.core.device import describe_device, try_gpu
-from freedive.core.trainer import Trainer
 from freedive.data.fashion_mnist import Garments
 
 WAYS = {
@@ -51,33 +50,6 @@ def by_hand(
     return epoch
 
 
-def by_freedive(
-    model: nn.Module, data: Garments, device: torch.device, precision: str, compile: bool
-) -> Callable[[], None]:
-    """The training half of the trainer's epoch."""
-    settings = {"precision": precision, "compile": compile, "device": str(device)}
-    trainer = Trainer(max_epochs=10**6, progress=False, seed=0, **settings)
-    trainer.prepare(model, data)
-
-    def epoch() -> None:
-        model.train()
-        trainer.epoch += 1
-        for batch in trainer.train_feed.batches(trainer.epoch):
-            trainer.fit_step([batch])
-        trainer.read()
-
-    return epoch
-
-
-def seconds(action: Callable[[], None], device: torch.device) -> float:
-    """Wall time of an action with all that it has asked of the device."""
-    start = time.perf_counter()
-    action()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Print the table for ``benchmarks/README.md``."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -98,7 +70,7 @@ def main() -> None:
         settings = WAYS[way]
         actions = (
             by_hand(kind(image_size=asked.size), data, device, **settings),
-            by_freedive(kind(image_size=asked.size), data, device, **settings),
+            training_half(kind(image_size=asked.size), data, device, **settings),
         )
         for action in actions:  # warms up, and compiles
             seconds(action, device)

@@ -7,7 +7,6 @@ freedive's trainer with the concise and the scratch form beside a hand-written l
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from datetime import date
 
@@ -15,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmarks.timing import seconds, training_half
 from freedive.catalog import find_system
 from freedive.core.device import describe_device, try_gpu
-from freedive.core.trainer import Trainer
 from freedive.data.time_machine import Tales
 
 SYSTEMS = {"rnn-lm": nn.RNN, "lstm-lm": nn.LSTM, "gru-lm": nn.GRU}
@@ -48,32 +47,6 @@ def by_hand(
     return epoch
 
 
-def by_freedive(model: nn.Module, data: Tales, device: torch.device) -> Callable[[], None]:
-    """The training half of the trainer's epoch."""
-    trainer = Trainer(
-        max_epochs=10**6, progress=False, seed=0, gradient_clip_val=CLIP, device=str(device)
-    )
-    trainer.prepare(model, data)
-
-    def epoch() -> None:
-        model.train()
-        trainer.epoch += 1
-        for batch in trainer.train_feed.batches(trainer.epoch):
-            trainer.fit_step([batch])
-        trainer.read()
-
-    return epoch
-
-
-def seconds(action: Callable[[], None], device: torch.device) -> float:
-    """Wall time of an action with all that it has asked of the device."""
-    start = time.perf_counter()
-    action()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Print the table for ``benchmarks/README.md``."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,7 +65,7 @@ def main() -> None:
         system = find_system(id)
         models = [system.model(form)(vocab_size=len(data.vocab)) for form in ("concise", "scratch")]
         actions = [by_hand(SYSTEMS[id], data, models[0].lr, device)]
-        actions += [by_freedive(model, data, device) for model in models]
+        actions += [training_half(model, data, device, gradient_clip_val=CLIP) for model in models]
         for action in actions:  # warms up
             seconds(action, device)
         found = [[seconds(action, device) for action in actions] for _ in range(asked.trials)]

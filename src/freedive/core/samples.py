@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from freedive.core.figures import confusion_figure, figure_bytes, gallery_figure
 from freedive.core.files import write_json, write_whole
 from freedive.core.metrics import confusion_matrix
+from freedive.core.predicting import predicting
 
 if TYPE_CHECKING:
     from freedive.core.data import DataModule
@@ -35,26 +36,24 @@ class Mistakes:
     shown: list[tuple[float, int, int]]
 
 
-@torch.no_grad()
 def collect_mistakes(model: nn.Module, batches: Iterable[Any]) -> Mistakes:
     """Predict all batches in eval mode."""
-    device, training = next(model.parameters()).device, model.training
-    model.eval()
+    device = next(model.parameters()).device
     true, predicted, images = [], [], torch.empty(0)
     shown: list[tuple[float, int, int]] = []
-    for X, y in batches:
-        logits = model(X.to(device)).float().cpu()
-        guess = logits.argmax(dim=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).long()
-        y = y.cpu()
-        wrong = (guess != y).nonzero()[:, 0]
-        sure = logits[wrong].softmax(dim=1).amax(dim=1)
-        shown += zip(sure.tolist(), y[wrong].tolist(), guess[wrong].tolist(), strict=True)
-        images = torch.cat([images, X.cpu()[wrong]]) if len(images) else X.cpu()[wrong]
-        best = sorted(range(len(shown)), key=lambda i: -shown[i][0])[:GALLERY]
-        images, shown = images[best], [shown[i] for i in best]
-        true.append(y)
-        predicted.append(guess)
-    model.train(training)
+    with predicting(model):
+        for X, y in batches:
+            logits = model(X.to(device)).float().cpu()
+            guess = logits.argmax(dim=1) if logits.shape[1] > 1 else (logits[:, 0] > 0).long()
+            y = y.cpu()
+            wrong = (guess != y).nonzero()[:, 0]
+            sure = logits[wrong].softmax(dim=1).amax(dim=1)
+            shown += zip(sure.tolist(), y[wrong].tolist(), guess[wrong].tolist(), strict=True)
+            images = torch.cat([images, X.cpu()[wrong]]) if len(images) else X.cpu()[wrong]
+            best = sorted(range(len(shown)), key=lambda i: -shown[i][0])[:GALLERY]
+            images, shown = images[best], [shown[i] for i in best]
+            true.append(y)
+            predicted.append(guess)
     return Mistakes(torch.cat(true), torch.cat(predicted), images, shown)
 
 

@@ -15,7 +15,7 @@ from freedive.core.errors import DataError
 from freedive.core.hyperparameters import Count, Whole
 from freedive.core.loader import TensorLoader
 from freedive.core.random import generator
-from freedive.data.codec import Codec
+from freedive.data.codec import Codec, spaced_marks
 from freedive.data.tokenizers import SpaceTokenizer
 from freedive.data.vocab import Vocab
 
@@ -100,9 +100,8 @@ class TranslationData(DataModule):
         order: Iterable[int] = range(len(raw))
         if self.split == "random":
             order = torch.randperm(len(raw), generator=generator(self.split_seed)).tolist()
-        clean = Codec(CLEANING, SpaceTokenizer(Vocab())).clean
         for i in order:
-            source, target = (clean(side).split() for side in raw[i])
+            source, target = (spaced_marks(side).split() for side in raw[i])
             if 0 < len(source) < self.num_steps and 0 < len(target) < self.num_steps:
                 yield " ".join(source), " ".join(target)
 

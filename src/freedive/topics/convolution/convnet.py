@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from freedive.core.errors import UsageError
 from freedive.core.loader import TensorLoader
 from freedive.core.module import Classifier
-from freedive.core.schedules import cosine
+from freedive.core.schedules import scheduled
 from freedive.topics.convolution import concise, scratch
 from freedive.topics.convolution.sizes import output_size
 
 Window = tuple[int, int, int]  # kernel size, stride and padding of a layer that changes the size
-Schedule = Literal["constant", "cosine"]
 # what trains a network in few epochs: settings that the presets share
 COSINE: dict[str, Any] = {"momentum": 0.9, "weight_decay": 5e-4, "schedule": "cosine"}
 
@@ -133,9 +132,7 @@ class ConvNet(Classifier):
         if trainer is None:
             return optim
         self._refuse_lone_example(trainer.train_dataloader, trainer.limit_batches)
-        if self.schedule == "constant":
-            return optim
-        return cosine(optim, trainer)
+        return scheduled(optim, trainer, self.schedule)
 
     @property
     def has_batch_norm(self) -> bool:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from freedive.catalog import claim, erratum
+from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.gated_rnn.scratch import GRU, LSTM, GRULayer, LSTMLayer
 from freedive.topics.rnn.scratch import RNN, Recurrent
 
@@ -26,11 +27,6 @@ def with_weights_of(theirs: nn.Module, ours: Recurrent) -> Recurrent:
     for t, o in zip(theirs.parameters(), ours.parameters(), strict=True):
         o.copy_(t.T if t.dim() == 2 else t)
     return ours
-
-
-def num_parameters(net: nn.Module) -> int:
-    """All numbers that are learnt."""
-    return sum(p.numel() for p in net.parameters())
 
 
 @torch.no_grad()
@@ -132,7 +128,7 @@ def reset_alone_is_not_enough() -> Evidence:
     with torch.no_grad():
         plain[0].W_x.copy_(net[0].W_x[:, candidate])
         plain[0].W_h.copy_(net[0].W_h[:, candidate])
-    yield float((net(X)[0] - plain(X)[0]).abs().max()), (0.01, 2.0)
+    yield float((net(X)[0] - plain(X)[0]).detach().abs().max()), (0.01, 2.0)
     set_gate(net, 1, SHUT)
     yield net(X)[0], plain(X)[0], 1e-5
 
@@ -151,7 +147,7 @@ def two_conventions() -> Evidence:
     torchs = with_weights_of(theirs, GRU(INPUTS, HIDDENS, convention="torch"))
     books = with_weights_of(theirs, GRU(INPUTS, HIDDENS, convention="book"))
     yield torchs(X)[0], expected, 1e-6
-    yield float((books(X)[0] - expected).abs().max()), (1e-3, 2.0)
+    yield float((books(X)[0] - expected).detach().abs().max()), (1e-3, 2.0)
 
 
 @claim(
@@ -241,4 +237,4 @@ def between_old_and_new() -> Evidence:
     candidate = torch.tanh(X[:, 2 * HIDDENS :] + (R * H) @ W_hh)
     low, high = torch.minimum(H, candidate), torch.maximum(H, candidate)
     outside = (low - after).clamp(min=0) + (after - high).clamp(min=0)
-    yield float(outside.max()), 0.0, 1e-6
+    yield float(outside.detach().max()), 0.0, 1e-6

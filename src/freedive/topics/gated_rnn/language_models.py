@@ -6,9 +6,10 @@ from torch import nn
 
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability, Whole
+from freedive.core.schedules import Schedule
 from freedive.data.time_machine import TimeMachine
 from freedive.topics.gated_rnn import scratch
-from freedive.topics.rnn.language_model import Optimizer, RecurrentLM, Schedule
+from freedive.topics.rnn.language_model import Optimizer, RecurrentLM
 from freedive.topics.rnn.rnn_lm import FromTensors
 
 BOOK = {"max_epochs": 50, "gradient_clip_val": 1.0}

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from freedive.catalog import claim, erratum
 from freedive.core.random import generator
 from freedive.insight.summary import summary
+from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.convolution.convnet import ConvNet
 from freedive.topics.convolution.lenet import LeNet
 from freedive.topics.modern_cnn.alexnet import AlexNet
@@ -40,11 +41,6 @@ def output_shapes(model: ConvNet, *kinds: type[nn.Module]) -> list[list[int]]:
 def squares(*maps: tuple[int, int]) -> list[list[int]]:
     """Shapes of feature maps from (channels, side)."""
     return [[channels, side, side] for channels, side in maps]
-
-
-def num_parameters(model: nn.Module) -> int:
-    """How many numbers a network learns."""
-    return sum(p.numel() for p in model.parameters())
 
 
 def num_layers(model: nn.Module, kind: type[nn.Module]) -> int:

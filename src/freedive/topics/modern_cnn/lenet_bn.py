@@ -7,8 +7,9 @@ from torch import nn
 
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability, Whole
+from freedive.core.schedules import Schedule
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, init_cnn
 from freedive.topics.modern_cnn import concise, scratch
 
 SMALL = {

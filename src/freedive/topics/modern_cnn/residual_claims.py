@@ -5,12 +5,12 @@ from torch import nn
 
 from freedive.catalog import claim, erratum
 from freedive.insight.summary import summary
+from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.modern_cnn.alexnet import AlexNet
 from freedive.topics.modern_cnn.claims import (
     Evidence,
     normal,
     num_layers,
-    num_parameters,
     on_meta,
     output_shapes,
     squares,

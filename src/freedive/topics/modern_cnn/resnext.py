@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from freedive.catalog import system
 from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
+from freedive.core.schedules import Schedule
 from freedive.data.fashion_mnist import FashionMNIST
-from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn, mean_head
+from freedive.topics.convolution.convnet import COSINE, ConvNet, init_cnn, mean_head
 from freedive.topics.modern_cnn import concise
 from freedive.topics.modern_cnn.resnet import Stem, refuse_unequal, stem_block
 

@@ -8,9 +8,10 @@ from torch import nn
 
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability
+from freedive.core.schedules import Schedule
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.convolution import concise
-from freedive.topics.convolution.convnet import COSINE, ConvNet, Schedule, init_cnn
+from freedive.topics.convolution.convnet import COSINE, ConvNet, init_cnn
 
 BLOCKS = 5  # each halves height and width
 SETTINGS: dict[str, Any] = {

@@ -11,6 +11,7 @@ from torch import nn
 from freedive.catalog import claim, erratum
 from freedive.core.callbacks import clip_gradients
 from freedive.core.metrics import perplexity
+from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.rnn.rnn_lm import RNNLMScratch
 from freedive.topics.rnn.scratch import RNN
 
@@ -20,11 +21,6 @@ Evidence = Iterator[tuple[Any, ...]]
 def gradients(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     """All gradients in one vector."""
     return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
-
-
-def num_parameters(net: nn.Module) -> int:
-    """All numbers that are learnt."""
-    return sum(p.numel() for p in net.parameters())
 
 
 @claim(

@@ -14,13 +14,13 @@ from freedive.core.files import write_whole
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability, Whole
 from freedive.core.metrics import perplexity
 from freedive.core.module import Classifier
+from freedive.core.predicting import predicting
 from freedive.core.random import generator
-from freedive.core.schedules import cosine
+from freedive.core.schedules import Schedule, scheduled
 from freedive.data.text import TextData
 from freedive.topics.rnn.sampling import check_sampling, next_token_probabilities, sample_token
 
 Optimizer = Literal["sgd", "adam"]
-Schedule = Literal["constant", "cosine"]
 SAMPLE = 200  # tokens of each text that a run leaves
 
 
@@ -98,9 +98,7 @@ class LanguageModel(Classifier):
         """SGD or Adam, with a constant rate or a schedule over all steps."""
         kind: Any = {"sgd": torch.optim.SGD, "adam": torch.optim.AdamW}[self.optimizer]
         optim = kind(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
-        if self.trainer is None or self.schedule == "constant":
-            return optim
-        return cosine(optim, self.trainer)
+        return scheduled(optim, self.trainer, self.schedule)
 
     def generate(
         self,
@@ -139,11 +137,8 @@ class LanguageModel(Classifier):
         device, chance, state = next(self.parameters()).device, generator(seed), None
         tokens = torch.tensor(prompt, device=device)[:, None]
         for _ in range(num_tokens):
-            training = self.training
-            self.eval()
-            with torch.no_grad():
+            with predicting(self):  # not around the yield: between tokens the caller goes on
                 logits, state = self.read(tokens, state)
-            self.train(training)
             drawn = sample_token(next_token_probabilities(logits[-1], *how), chance)
             yield int(drawn)
             tokens = drawn.to(device)[None]

@@ -1,7 +1,5 @@
 """What all translators share: a reader, a writer, a masked loss, decoding (sections 10.6, 10.7)."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 from freedive.core.errors import UsageError
 from freedive.core.metrics import perplexity
 from freedive.core.module import Module
+from freedive.core.predicting import predicting
 from freedive.topics.seq2seq.decoding import State, Task, beam_search, greedy_search
 from freedive.topics.seq2seq.translating import write_translations
 
@@ -64,18 +63,6 @@ def init_seq2seq(model: nn.Module) -> None:
             for parameter in layer.parameters(recurse=False):
                 if parameter.dim() == 2:
                     nn.init.xavier_uniform_(parameter)
-
-
-@contextmanager
-def predicting(model: nn.Module) -> Iterator[None]:
-    """Without dropout and without gradients; afterwards the model is in the mode it was in."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
 
 
 class EncoderDecoder(Module):

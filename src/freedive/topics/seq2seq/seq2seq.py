@@ -1,7 +1,7 @@
 """Sequence to sequence: translation with a recurrent encoder and decoder (section 10.7)."""
 
 from types import ModuleType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, Positive, Probability, Whole
-from freedive.core.schedules import cosine
+from freedive.core.schedules import Schedule, scheduled
 from freedive.data.fra_eng import MTFraEng
 from freedive.topics.seq2seq import concise, scratch
 from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder, init_seq2seq
@@ -72,7 +72,7 @@ class Seq2Seq(EncoderDecoder):
         num_layers: Count = 2,
         dropout: Probability = 0.2,
         lr: Positive = 0.005,
-        schedule: Literal["constant", "cosine"] = "constant",
+        schedule: Schedule = "constant",
     ):
         sizes = (embed_size, num_hiddens, num_layers, dropout)
         super().__init__(
@@ -85,9 +85,7 @@ class Seq2Seq(EncoderDecoder):
     def configure_optimizers(self) -> Any:
         """Adam, with a constant rate or a schedule over all steps."""
         optim = torch.optim.Adam(self.parameters(), lr=self.lr)
-        if self.trainer is None or self.schedule == "constant":
-            return optim
-        return cosine(optim, self.trainer)
+        return scheduled(optim, self.trainer, self.schedule)
 
 
 @system("seq2seq", form="scratch")
