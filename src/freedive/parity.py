@@ -29,35 +29,33 @@ class Parity:
     milliseconds: tuple[float, float]
 
 
+# torch's layers with matrices of (outputs, inputs); from tensors up, ``X @ W`` has them reversed
+OUTPUTS_FIRST = (nn.Linear, nn.RNNBase, nn.RNNCellBase)
+
+
 def exchange(source: nn.Module, target: nn.Module, tensors: Iterable[Tensor]) -> list[Tensor]:
     """Tensors that belong to the parameters of one form, as they belong to its twin's.
 
-    Forms that share their parameters' names share their shapes. Otherwise one of them writes
-    ``X @ W`` with matrices of (inputs, outputs), where `nn.Linear` keeps (outputs, inputs); the
-    tables of `nn.Embedding` have a row for each token in both.
+    A matrix is transposed where only one of the two layers that own it keeps it as torch does.
     """
-    if source.state_dict().keys() == target.state_dict().keys():
-        return list(tensors)
-    tables = {
-        number
-        for model in (source, target)
-        for number, (_, owner) in enumerate(_owned_parameters(model))
-        if isinstance(owner, nn.Embedding)
-    }
     return [
-        tensor.T if tensor.dim() == 2 and number not in tables else tensor
-        for number, tensor in enumerate(tensors)
+        tensor.T if tensor.dim() == 2 and _outputs_first(ours) != _outputs_first(theirs) else tensor
+        for tensor, ours, theirs in zip(tensors, _owners(source), _owners(target), strict=True)
     ]
 
 
-def _owned_parameters(model: nn.Module) -> Iterator[tuple[nn.Parameter, nn.Module]]:
-    """Each parameter, in the order of `parameters`, with the module that it is an attribute of."""
+def _outputs_first(owner: nn.Module) -> bool:
+    return isinstance(owner, OUTPUTS_FIRST)
+
+
+def _owners(model: nn.Module) -> Iterator[nn.Module]:
+    """For each parameter, in the order of `parameters`, the module that it is an attribute of."""
     seen: set[nn.Parameter] = set()
     for module in model.modules():
         for parameter in module.parameters(recurse=False):
             if parameter not in seen:
                 seen.add(parameter)
-                yield parameter, module
+                yield module
 
 
 @torch.no_grad()

@@ -23,18 +23,19 @@ class Linear(nn.Module):
     Args:
         num_inputs: length of an input.
         num_outputs: length of an output.
+        bias: whether there is a b.
     """
 
-    def __init__(self, num_inputs: Count, num_outputs: Count):
+    def __init__(self, num_inputs: Count, num_outputs: Count, bias: bool = True):
         super().__init__()
         given = {"num_inputs": num_inputs, "num_outputs": num_outputs}
         check_arguments(type(self).__init__, given)
         self.weight = nn.Parameter(torch.randn(num_inputs, num_outputs) / math.sqrt(num_inputs))
-        self.bias = nn.Parameter(torch.zeros(num_outputs))
+        self.bias = nn.Parameter(torch.zeros(num_outputs)) if bias else None
 
     def forward(self, X: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
         """XW + b."""
-        return X @ self.weight + self.bias
+        return X @ self.weight if self.bias is None else X @ self.weight + self.bias
 
 
 class Bilinear(nn.Module):

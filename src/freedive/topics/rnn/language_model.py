@@ -42,6 +42,7 @@ class LanguageModel(Classifier):
     optimizer: str
     schedule: str
     weight_decay: float
+    context: int | None = None  # the most tokens that it looks back on; None: all
     carried: Any = None  # the state after the last batch
 
     def __init__(
@@ -118,11 +119,17 @@ class LanguageModel(Classifier):
             seed: of the drawing.
 
         Raises:
-            UsageError: an empty prompt, a number that is no token, a setting out of its range.
+            UsageError: a prompt that is empty or longer than the model looks back, a number that is
+                no token, a setting out of its range.
         """
         check_sampling(temperature, top_k, top_p)
         if not prompt:
             raise UsageError("a prompt wants at least one token, got none")
+        if self.context is not None and len(prompt) > self.context:
+            raise UsageError(
+                f"a prompt of {len(prompt)} tokens is longer than the {self.context} that this "
+                "model looks back on: give the end of it"
+            )
         if not 0 <= min(prompt) <= max(prompt) < self.vocab_size:
             raise UsageError(
                 f"tokens are numbers from 0 to {self.vocab_size - 1}, got {min(prompt)} to "
@@ -135,13 +142,18 @@ class LanguageModel(Classifier):
         self, prompt: Sequence[int], num_tokens: int, how: tuple[float, int, float], seed: int
     ) -> Iterator[int]:
         device, chance, state = next(self.parameters()).device, generator(seed), None
-        tokens = torch.tensor(prompt, device=device)[:, None]
+        text, begin, read = list(prompt), 0, 0  # the state is that of text[begin:read]
         for _ in range(num_tokens):
+            if self.context is not None and len(text) - begin > self.context:
+                # no room for another token: read the later half anew, which makes room for many
+                begin = read = len(text) - (self.context + 1) // 2
+                state = None
+            tokens = torch.tensor(text[read:], device=device)[:, None]
             with predicting(self):  # not around the yield: between tokens the caller goes on
                 logits, state = self.read(tokens, state)
-            drawn = sample_token(next_token_probabilities(logits[-1], *how), chance)
-            yield int(drawn)
-            tokens = drawn.to(device)[None]
+            read = len(text)
+            text.append(int(sample_token(next_token_probabilities(logits[-1], *how), chance)))
+            yield text[-1]
 
     def write_samples(self, data: Any, folder: Path) -> list[str]:
         """What the model writes after the first words of the validation text."""
@@ -170,7 +182,7 @@ class LanguageModel(Classifier):
     def _goes_on(self) -> bool:
         """Whether each batch goes on where the last one ended."""
         data = getattr(self.trainer, "data", None)
-        return getattr(data, "order", "random") == "sequential"
+        return self.context is None and getattr(data, "order", "random") == "sequential"
 
     def _state_before(self, X: Tensor) -> Any:
         """The state that this training batch begins with."""

@@ -12,6 +12,7 @@ from freedive.core.errors import UsageError
 from freedive.core.metrics import perplexity
 from freedive.core.module import Module
 from freedive.core.predicting import predicting
+from freedive.core.schedules import scheduled
 from freedive.topics.seq2seq.decoding import State, Task, beam_search, greedy_search
 from freedive.topics.seq2seq.translating import write_translations
 
@@ -80,8 +81,11 @@ class EncoderDecoder(Module):
         bos: the target's ``<bos>``, with which writing begins.
         eos: the target's ``<eos>``, with which it ends.
         num_steps: the most tokens of a sentence, ``<eos>`` included.
+        lr: the learning rate of Adam, or its peak where there is a schedule.
+        schedule: constant, or cosine: up to ``lr`` in a fifth of the time, then half a cosine.
     """
 
+    schedule: str
     src_vocab_size: int
     tgt_vocab_size: int
     src_pad: int
@@ -129,6 +133,17 @@ class EncoderDecoder(Module):
     def derived(self, means: dict[str, float]) -> dict[str, float]:
         """The perplexity of a word: exp of the mean loss (section 9.3.2)."""
         return {"val_ppl": perplexity(means["val_loss"])} if "val_loss" in means else {}
+
+    def configure_optimizers(self) -> Any:
+        """Adam, with a constant rate or a schedule over all steps."""
+        optim = torch.optim.Adam(self.parameters(), lr=self.lr)
+        return scheduled(optim, self.trainer, self.schedule)
+
+    def attention_axes(self, name: str) -> tuple[str, str]:
+        """What stands along the queries and the keys of the attention with that name."""
+        if name.startswith("encoder"):
+            return "source", "source"
+        return "target", "target" if "self_attention" in name else "source"
 
     def init_state(
         self, source: Int[Tensor, "batch steps"], lengths: Int[Tensor, " batch"]

@@ -87,3 +87,15 @@ def masked_cross_entropy(
     losses = -log_softmax(logits).gather(-1, labels[..., None])[..., 0]
     mask = (labels != pad).to(losses.dtype)
     return (losses * mask).sum() / mask.sum()
+
+
+class MaskedLoss:
+    """What the translators from tensors up have in common, whatever their layers are."""
+
+    tgt_pad: int
+
+    def loss(
+        self, y_hat: Float[Tensor, "batch steps vocab"], y: Int[Tensor, "batch steps"]
+    ) -> Tensor:
+        """The mean cross-entropy of the tokens that are no padding."""
+        return masked_cross_entropy(y_hat, y, self.tgt_pad)

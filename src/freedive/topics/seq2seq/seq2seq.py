@@ -3,13 +3,9 @@
 from types import ModuleType
 from typing import Any, ClassVar
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
 from freedive.catalog import system
 from freedive.core.hyperparameters import Count, Positive, Probability, Whole
-from freedive.core.schedules import Schedule, scheduled
+from freedive.core.schedules import Schedule
 from freedive.data.fra_eng import MTFraEng
 from freedive.topics.seq2seq import concise, scratch
 from freedive.topics.seq2seq.encoder_decoder import EncoderDecoder, init_seq2seq
@@ -51,12 +47,9 @@ class Seq2Seq(EncoderDecoder):
         num_hiddens: hidden units of each layer.
         num_layers: layers of the encoder, and of the decoder.
         dropout: share that is dropped between layers in training.
-        lr: the learning rate of Adam, or its peak where there is a schedule.
-        schedule: constant, or cosine: up to ``lr`` in a fifth of the time, then half a cosine.
     """
 
     layers: ClassVar[ModuleType] = concise  # where the encoder and the decoder come from
-    schedule: str
 
     def __init__(
         self,
@@ -82,20 +75,9 @@ class Seq2Seq(EncoderDecoder):
         self.save_hyperparameters()
         init_seq2seq(self)
 
-    def configure_optimizers(self) -> Any:
-        """Adam, with a constant rate or a schedule over all steps."""
-        optim = torch.optim.Adam(self.parameters(), lr=self.lr)
-        return scheduled(optim, self.trainer, self.schedule)
-
 
 @system("seq2seq", form="scratch")
-class Seq2SeqScratch(Seq2Seq):
+class Seq2SeqScratch(scratch.MaskedLoss, Seq2Seq):
     """The translator with gated recurrent units and a masked loss from tensors up."""
 
     layers: ClassVar[ModuleType] = scratch
-
-    def loss(
-        self, y_hat: Float[Tensor, "batch steps vocab"], y: Int[Tensor, "batch steps"]
-    ) -> Tensor:
-        """The mean cross-entropy of the tokens that are no padding."""
-        return scratch.masked_cross_entropy(y_hat, y, self.tgt_pad)
