@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pages import DOCS, fill, machine
+from benchmarks.timing import Budget
 from freedive.catalog import find_system
-from freedive.core.callbacks import LRSchedule
 from freedive.core.files import write_json
-from freedive.core.trainer import Trainer
 from freedive.experiment import Experiment, choose_data
 from freedive.topics.seq2seq.bleu import corpus_bleu
 from freedive.topics.seq2seq.translating import translate_sentences
@@ -26,7 +25,7 @@ from freedive.topics.seq2seq.translating import translate_sentences
 KEPT = Path(__file__).with_suffix(".json")
 PAIRS = {
     "split": "random",
-    "num_train": 40_000,
+    "num_train": 20_000,
     "num_val": 1_000,
     "num_steps": 10,
     "min_freq": 3,
@@ -43,31 +42,6 @@ SYSTEMS: dict[str, dict[str, Any]] = {
         "lr": 0.003,
     },
 }
-WARMUP = 0.1  # share of the time in which the rate rises
-
-
-class Budget(LRSchedule):
-    """Ends a run after so many seconds of the processor; the rate follows them up and down."""
-
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-        super().__init__(lambda _: min(self.passed / WARMUP, 1, (1 - self.passed) / (1 - WARMUP)))
-
-    @property
-    def passed(self) -> float:
-        """The share of the time that has passed."""
-        return max(min((time.process_time() - self.began) / self.seconds, 1.0), 1e-4)
-
-    def on_fit_start(self, trainer: Trainer) -> None:
-        """The time begins."""
-        self.began = time.process_time()
-        super().on_fit_start(trainer)
-
-    def on_step_end(self, trainer: Trainer) -> None:
-        """Set the next step's rate, or end."""
-        super().on_step_end(trainer)
-        if self.passed == 1:
-            trainer.stop("stopped")
 
 
 def measure(id: str, seed: int, budget: float, corpus: str) -> dict[str, Any]:
