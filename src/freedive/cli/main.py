@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "predict": ("a run's model on your pictures or on examples", "judging:predict"),
     "generate": ("a run's language model goes on with your words", "generating:generate"),
     "translate": ("a run's model translates your sentences", "translating:translate"),
+    "attention": ("which words a run's model looks at", "attention:attention"),
+    "submit": ("a run's prices for the rows without one, as a file", "submitting:submit"),
     "compare": ("scratch against concise, or run against run", "comparing:compare"),
     "runs": ("the runs so far", "looking:list_runs"),
     "plot": ("the curves of runs", "looking:plot"),

@@ -67,10 +67,10 @@ def visible(
 
 
 def _mask_from(valid_lens: Tensor, shape: Sequence[int]) -> Tensor:
-    """A mask that has the axes of the scores, or broadcasts to them."""
+    """A mask with as many axes as the scores, which broadcasts to them."""
     if valid_lens.dtype == torch.bool:
         _check_mask(valid_lens, shape)
-        return valid_lens
+        return valid_lens[(None,) * (len(shape) - valid_lens.dim())]  # torch's own wants two axes
     _check_lengths(valid_lens, shape)
     per_query = valid_lens if valid_lens.dim() == 2 else valid_lens[:, None]
     mask = length_mask(per_query, shape[-1])

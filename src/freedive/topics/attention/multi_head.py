@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from freedive.core.errors import UsageError
-from freedive.core.hyperparameters import Count, Probability
+from freedive.core.hyperparameters import Count, Probability, check_arguments
 from freedive.topics.attention.masks import Valid
 from freedive.topics.attention.positions import RotaryPositions
 
@@ -50,7 +50,9 @@ class MultiHead(nn.Module):
         max_len: Count | None = None,
     ):
         super().__init__()
-        num_kv_heads = num_kv_heads or num_heads
+        given = {"num_hiddens": num_hiddens, "num_heads": num_heads, "dropout": dropout}
+        check_arguments(MultiHead.__init__, {**given, "num_kv_heads": num_kv_heads})
+        num_kv_heads = num_heads if num_kv_heads is None else num_kv_heads
         check_heads(num_hiddens, num_heads, num_kv_heads)
         self.num_hiddens, self.num_heads, self.num_kv_heads = num_hiddens, num_heads, num_kv_heads
         self.head_size = num_hiddens // num_heads

@@ -18,6 +18,7 @@ from freedive.core.predicting import predicting
 from freedive.core.random import generator
 from freedive.core.schedules import Schedule, scheduled
 from freedive.data.text import TextData
+from freedive.topics.rnn.looking import write_attention
 from freedive.topics.rnn.sampling import check_sampling, next_token_probabilities, sample_token
 
 Optimizer = Literal["sgd", "adam"]
@@ -156,7 +157,7 @@ class LanguageModel(Classifier):
             yield text[-1]
 
     def write_samples(self, data: Any, folder: Path) -> list[str]:
-        """What the model writes after the first words of the validation text."""
+        """What the model writes after the first words of the validation text, and looks at."""
         if not isinstance(data, TextData):
             return []
         tokens = data.windows[1][0].tolist()
@@ -168,7 +169,10 @@ class LanguageModel(Classifier):
             texts.append(f"{head}:\n{data.codec.decode(prompt + written)}\n")
         write_whole(folder / "text.txt", "\n".join(texts))
         mean = data.codec.decode(prompt + written)[:100]
-        return [f"it writes: {' '.join(mean.split())} …"]
+        device = next(self.parameters()).device
+        letters = {"text": [data.codec.decode([token]) for token in prompt]}
+        looks = write_attention(self, [torch.tensor([prompt], device=device)], letters, folder)
+        return [f"it writes: {' '.join(mean.split())} …", *looks]
 
     def carried_state(self) -> dict[str, Any]:
         """The state after the last batch, where the next one begins with it."""

@@ -14,7 +14,7 @@ from freedive.core.module import Module
 from freedive.core.predicting import predicting
 from freedive.core.schedules import scheduled
 from freedive.topics.seq2seq.decoding import State, Task, beam_search, greedy_search
-from freedive.topics.seq2seq.translating import write_translations
+from freedive.topics.seq2seq.translating import write_looks, write_translations
 
 if TYPE_CHECKING:
     from freedive.core.data import DataModule
@@ -195,6 +195,19 @@ class EncoderDecoder(Module):
                 found += search.best(self.eos)
         return found
 
+    def reread(
+        self, source: Int[Tensor, "one steps"], lengths: Int[Tensor, " one"]
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], list[int]]:
+        """One sentence with its greedy translation, as the arguments of `forward`, and the latter.
+
+        The source is cut to its tokens; the translation stands behind ``<bos>``.
+        """
+        device = next(self.parameters()).device
+        source, lengths = source[:, : int(lengths[0])].to(device), lengths.to(device)
+        (tokens,) = self.translate(source, lengths)
+        written = [self.bos, *tokens][: self.num_steps]  # without an <eos> there is one more
+        return (source, torch.tensor([written], device=device), lengths), tokens
+
     def _check(self, sources: Tensor, lengths: Tensor, beam: int, max_len: int) -> None:
         """Refuse what cannot be translated."""
         for name, given in {"beam": beam, "max_len": max_len}.items():
@@ -218,5 +231,5 @@ class EncoderDecoder(Module):
             )
 
     def write_samples(self, data: "DataModule", folder: Path) -> list[str]:
-        """The translations of the validation sentences, and their BLEU."""
-        return write_translations(self, data, folder)
+        """The translations of the validation sentences with their BLEU, and what it looks at."""
+        return write_translations(self, data, folder) + write_looks(self, data, folder)

@@ -9,6 +9,7 @@ from freedive.core.errors import UsageError
 from freedive.core.files import write_json
 from freedive.data.codec import Codec
 from freedive.data.translation import BOS, EOS, PAD, TranslationData, padded
+from freedive.topics.rnn.looking import write_attention
 from freedive.topics.seq2seq.bleu import bleu, corpus_bleu
 
 if TYPE_CHECKING:
@@ -93,3 +94,15 @@ def write_translations(model: "EncoderDecoder", data: DataModule, folder: Path) 
         f"corpus BLEU {scores['greedy']:.3f} on {len(rows)} held-out pairs (greedy), "
         f"{scores['beam']:.3f} with {BEAM} beams"
     ]
+
+
+def write_looks(model: "EncoderDecoder", data: DataModule, folder: Path) -> list[str]:
+    """Write where the model looks while it translates the longest validation sentence."""
+    if not isinstance(data, TranslationData):
+        return []
+    source, target = data.codecs
+    sentence = max((pair[0] for pair in data.pairs[1]), key=lambda side: len(side.split()))
+    inputs, _ = model.reread(*padded([sentence], source.vocab, model.num_steps))
+    read, written = (part[0].tolist() for part in inputs[:2])
+    axes = {"source": source.vocab.to_tokens(read), "target": target.vocab.to_tokens(written)}
+    return write_attention(model, inputs, axes, folder)

@@ -32,13 +32,15 @@ class Shape(NamedTuple):
         num_hiddens: numbers that stand for a token, from the first block to the last.
         ffn_num_hiddens: hidden units of the position-wise network.
         num_heads: heads of each attention.
-        dropout: share that is dropped in training of each layer's result, and of the weights.
+        dropout: share of each layer's result that is dropped in training.
         norm_first: normalise what a layer reads (pre-norm) instead of the sum with its result
             (post-norm, as in the book).
         bias: whether the maps of the attentions have one.
         activation: of the position-wise network.
         num_kv_heads: heads of keys and values; None has as many as of queries.
         rotary_len: positions by which queries and keys are turned; None turns none.
+        weights_dropout: share of the attention weights that is dropped in training; with any, torch
+            has no fused kernel on the processor.
     """
 
     num_hiddens: int
@@ -50,6 +52,7 @@ class Shape(NamedTuple):
     activation: Activation = "relu"
     num_kv_heads: int | None = None
     rotary_len: int | None = None
+    weights_dropout: Probability = 0.0
 
 
 class PositionWiseFFN(nn.Module):
@@ -188,7 +191,7 @@ def attention(parts: Parts, shape: Shape, rotary_len: int | None = None) -> Mult
     return parts.attention(
         shape.num_hiddens,
         shape.num_heads,
-        shape.dropout,
+        shape.weights_dropout,
         shape.bias,
         shape.num_kv_heads,
         rotary_len,

@@ -1,6 +1,8 @@
 """An encoder and a decoder of transformer blocks (sections 11.7.4 and 11.7.5)."""
 
 import math
+from collections.abc import Iterable
+from typing import cast
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -82,7 +84,7 @@ class TransformerDecoder(Decoder):
         """Keys and values of the source, and none of what is written."""
         (memory,) = encoded
         state = [length_mask(lengths, memory.shape[1])[:, None, None]]
-        for block in self.blocks:
+        for block in cast(Iterable[DecoderBlock], self.blocks):
             keys, values = block.cross_attention.remember(memory, memory)
             state += [keys, values, keys[:, :, :0], values[:, :, :0]]
         return tuple(state)

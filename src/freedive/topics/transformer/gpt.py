@@ -31,7 +31,7 @@ class GPT(LanguageModel):
         num_kv_heads: heads of keys and values, each shared by a group of the others; 0 has as many.
         positions: how a token knows where it stands: by a learnt vector, by sines and cosines, or
             by a rotation of queries and keys.
-        dropout: share that is dropped in training of each layer's result, and of the weights.
+        dropout: share of each layer's result that is dropped in training.
     """
 
     parts: ClassVar[Parts] = concise.PARTS
@@ -54,6 +54,7 @@ class GPT(LanguageModel):
     ):
         super().__init__(vocab_size, lr, optimizer, schedule, weight_decay)
         self.save_hyperparameters()
+        self.context = num_steps
         shape = Shape(
             num_hiddens,
             4 * num_hiddens,
@@ -73,11 +74,6 @@ class GPT(LanguageModel):
         self.norm = last_norm(self.parts, shape)
         self.head = self.parts.linear(num_hiddens, vocab_size)
         init_gpt(self, num_layers)
-
-    @property
-    def context(self) -> int:
-        """The most tokens that it looks back on."""
-        return self.num_steps
 
     def read(
         self, tokens: Int[Tensor, "steps batch"], state: Any = None

@@ -2,7 +2,10 @@
 
 from typing import ClassVar
 
+from torch import Tensor
+
 from freedive.catalog import system
+from freedive.core.errors import UsageError
 from freedive.core.hyperparameters import Count, Positive, Probability, Whole
 from freedive.core.schedules import Schedule
 from freedive.data.fra_eng import MTFraEng
@@ -55,13 +58,30 @@ class Transformer(EncoderDecoder):
         lr: Positive = 0.001,
         schedule: Schedule = "constant",
     ):
-        shape = Shape(num_hiddens, ffn_num_hiddens, num_heads, dropout, norm_first, bias)
+        shape = Shape(
+            num_hiddens,
+            ffn_num_hiddens,
+            num_heads,
+            dropout,
+            norm_first,
+            bias,
+            weights_dropout=dropout,
+        )
         super().__init__(
             TransformerEncoder(self.parts, shape, num_blks, src_vocab_size, num_steps),
             TransformerDecoder(self.parts, shape, num_blks, tgt_vocab_size, num_steps),
         )
         self.save_hyperparameters()
         init_transformer(self)
+
+    def _check(self, sources: Tensor, lengths: Tensor, beam: int, max_len: int) -> None:
+        """Refuse what cannot be translated, and what there are no positions for."""
+        super()._check(sources, lengths, beam, max_len)
+        if max_len > self.num_steps:
+            raise UsageError(
+                f"max_len={max_len} is more than the num_steps={self.num_steps} that this "
+                f"{type(self).__name__} can write: pass less, or train with a larger num_steps"
+            )
 
 
 @system("transformer", form="scratch")
