@@ -31,9 +31,10 @@ PAIRS = {
     "min_freq": 3,
     "batch_size": 128,
 }
+RECURRENT = {"embed_size": 128, "num_hiddens": 128, "dropout": 0.1, "lr": 0.004}
 SYSTEMS: dict[str, dict[str, Any]] = {
-    "seq2seq": {"embed_size": 128, "num_hiddens": 128, "lr": 0.005},
-    "bahdanau": {"embed_size": 128, "num_hiddens": 128, "lr": 0.005},
+    "seq2seq": RECURRENT,
+    "bahdanau": RECURRENT,
     "transformer": {
         "num_hiddens": 128,
         "ffn_num_hiddens": 128,

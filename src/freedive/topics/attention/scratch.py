@@ -33,11 +33,12 @@ def weights_of(scores: Tensor, mask: Tensor | None) -> Tensor:
     if scores.shape[-1] == 0:  # which has no largest
         return scores.clone()
     if mask is not None:
-        # the smallest number, not −∞: a row of these is equal to itself, where −∞ − (−∞) is none
-        scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    terms = torch.exp(scores - scores.detach().amax(dim=-1, keepdim=True))
-    weights = terms / terms.sum(dim=-1, keepdim=True)
-    return weights if mask is None else weights * mask
+        scores = scores.masked_fill(~mask, -math.inf)
+    # a row of nothing but −∞ has no largest that could be taken off: −∞ − (−∞) is no number
+    largest = scores.detach().amax(dim=-1, keepdim=True).clamp(min=torch.finfo(scores.dtype).min)
+    terms = torch.exp(scores - largest)
+    # the largest term is 1: only where none may be seen is the sum less, and then it is 0
+    return terms * terms.sum(dim=-1, keepdim=True).clamp(min=1).reciprocal()
 
 
 class AttentionWeights(Dropout):

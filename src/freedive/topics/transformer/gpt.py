@@ -15,11 +15,28 @@ from freedive.topics.rnn.language_model import LanguageModel, Optimizer
 from freedive.topics.transformer import concise, scratch
 from freedive.topics.transformer.blocks import CausalBlock, Parts, Shape, init_gpt, last_norm
 
-TRAINER = {"max_epochs": 10, "gradient_clip_val": 1.0}
-DATA = {"num_steps": 128, "batch_size": 64}
+TRAINER = {"max_epochs": 3, "gradient_clip_val": 1.0}
+DATA = {"num_steps": 128, "batch_size": 32}
+LARGE = {  # for a GPU
+    "num_hiddens": 384,
+    "num_layers": 6,
+    "num_heads": 6,
+    "dropout": 0.2,
+    "lr": 1e-3,
+    "num_steps": 256,
+    "batch_size": 64,
+    "num_train": 100_000,
+}
 
 
-@system("gpt", section="11.9.3", data=TimeMachine, trainer=TRAINER, data_settings=DATA)
+@system(
+    "gpt",
+    section="11.9.3",
+    data=TimeMachine,
+    trainer=TRAINER,
+    data_settings=DATA,
+    presets={"small": {}, "large": LARGE},
+)
 class GPT(LanguageModel):
     """A stack of causal blocks that writes on with any text (section 11.9.3).
 
@@ -46,7 +63,7 @@ class GPT(LanguageModel):
         num_heads: Count = 4,
         num_kv_heads: Whole = 0,
         positions: Literal["learnt", "sinusoidal", "rotary"] = "rotary",
-        dropout: Probability = 0.2,
+        dropout: Probability = 0.1,
         lr: Positive = 3e-3,
         optimizer: Optimizer = "adam",
         schedule: Schedule = "cosine",
