@@ -37,28 +37,41 @@ class Choice:
     preset: Annotated[str | None, told("settings by name: freedive show SYSTEM shows them")] = None
     data: Annotated[
         str,
-        told("auto, a data set (freedive data list), a folder of images, text:FILE or pairs:FILE"),
+        told(
+            "auto, a data set (freedive data list), a folder of images, text:FILE, pairs:FILE or "
+            "table:FILE"
+        ),
     ] = "auto"
     text: Annotated[str | None, told("a text in UTF-8 to learn from: --data text:FILE")] = None
     pairs: Annotated[
         str | None,
         told("a file with a sentence, a tab and its translation a line: --data pairs:FILE"),
     ] = None
+    table: Annotated[
+        str | None,
+        told("a CSV file whose column --target is to be predicted: --data table:FILE"),
+    ] = None
+    init: Annotated[
+        str | None,
+        told("a run whose best weights are the first ones here, where names and shapes are equal"),
+    ] = None
 
     @property
     def data_name(self) -> str:
-        """What ``--data`` says, or one of the two flags that stand for it.
+        """What ``--data`` says, or one of the flags that stand for it.
 
         Raises:
             UsageError: more than one of them was given.
         """
-        named = {"--data": self.data, "--text": self.text, "--pairs": self.pairs}
-        given = [flag for flag, value in named.items() if value not in (None, "auto")]
+        own = {"text": self.text, "pairs": self.pairs, "table": self.table}
+        files = {f"--{kind}": path for kind, path in own.items() if path is not None}
+        given = [*(["--data"] if self.data != "auto" else []), *files]
         if len(given) > 1:
             raise UsageError(f"train wants one set of data, got {' and '.join(given)}: leave one")
-        if self.text is not None:
-            return f"text:{self.text}"
-        return self.data if self.pairs is None else f"pairs:{self.pairs}"
+        for kind, path in own.items():
+            if path is not None:
+                return f"{kind}:{path}"
+        return self.data
 
 
 @dataclass

@@ -32,6 +32,7 @@ from freedive.core.trainer import Trainer
 from freedive.experiment import Experiment, choose_data, data_class, lasting_name
 from freedive.provenance import fresh_record
 from freedive.runs import Run, find_run
+from freedive.transfer import start_from
 
 PROG = "freedive train"
 
@@ -64,13 +65,22 @@ def train(args: list[str]) -> int:
         data_arguments=dataclasses.asdict(asked.data_set),
         trainer=dataclasses.asdict(asked.trainer),
     )
-    return begin(experiment, asked.output, origin)
+    before = None if choice.init is None else find_run(choice.init, Path(asked.output.runs_dir))
+    return begin(experiment, asked.output, origin, before)
 
 
-def begin(experiment: Experiment, output: Output, origin: str) -> int:
-    """Build everything, and only then make the run's folder."""
+def begin(experiment: Experiment, output: Output, origin: str, before: Run | None = None) -> int:
+    """Build everything, and only then make the run's folder.
+
+    Args:
+        experiment: what is to be trained.
+        output: where it goes.
+        origin: where the data come from, in words.
+        before: a run whose weights are the first ones, where they fit.
+    """
     data = experiment.build_data()
     model = experiment.build_model(data)
+    init = {} if before is None else {"init": start_from(before, model, data)}
     trainer = experiment.build_trainer(progress=not output.quiet)
     record = {
         **fresh_record(),
@@ -81,9 +91,11 @@ def begin(experiment: Experiment, output: Output, origin: str) -> int:
         "facts": data.model_arguments(),
         "device": describe_device(trainer.device),
         "seed": experiment.seed,
+        **init,
     }
     if not output.quiet:
         print(headline(record, trainer), flush=True)
+        print_init(record)
         print_advice(experiment, trainer)
         print_news()
     data.train_dataloader(), data.val_dataloader()  # damaged files: found before there is a run
@@ -142,6 +154,8 @@ def _resume(run: Run, asked: Resume) -> int:
         run.load_weights(model, "last")
         if run.best.exists():
             run.load_weights(model, "best")
+    elif init := run.record.get("init"):  # killed before its first checkpoint
+        start_from(find_run(init["run"]), model, data, init["sha256"])
     run.update(status="running", trainer=experiment.trainer)
     if not asked.quiet:
         print(headline(run.record, trainer), flush=True)
@@ -223,6 +237,13 @@ def headline(record: dict[str, Any], trainer: Trainer) -> str:
         f"seed {record['seed']}",
     ]
     return " · ".join(parts)
+
+
+def print_init(record: dict[str, Any]) -> None:
+    """Say how much of the model does not begin at random."""
+    if "init" in record:
+        init = record["init"]
+        print(f"begins with {init['taken']} of {init['of']} parameters from {init['run']}")
 
 
 def print_advice(experiment: Experiment, trainer: Trainer) -> None:
