@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LINES = ("-", "--", "-.", ":")
+INK, ACCENT, SECOND = "#1f3b57", "#d1495b", "#2a9d8f"  # the colours of the labs
 
 
 def curves_figure(

@@ -15,6 +15,10 @@ DATASETS: dict[str, str] = {
     "phrasebook": "freedive.data.fra_eng:Phrasebook",
     "time-machine": "freedive.data.time_machine:TimeMachine",
     "tales": "freedive.data.time_machine:Tales",
+    "misspelt": "freedive.data.misspelt:Misspelt",
+    "misspelt-tales": "freedive.data.misspelt:MisspeltTales",
+    "house-prices": "freedive.data.house_prices:HousePrices",
+    "houses": "freedive.data.houses:Houses",
     "synthetic-regression": "freedive.data.synthetic:SyntheticRegressionData",
 }
 

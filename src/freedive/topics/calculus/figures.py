@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from freedive.core.figures import ACCENT as ACCENT
+from freedive.core.figures import INK as INK
+from freedive.core.figures import SECOND as SECOND
 from freedive.topics.calculus.derivative import Curve, tangent_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-INK, ACCENT, SECOND = "#1f3b57", "#d1495b", "#2a9d8f"
 
 
 def tangent_figure(

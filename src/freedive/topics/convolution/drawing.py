@@ -1,19 +1,18 @@
 """What the figures of this room are put together from: images, and cells with numbers in them."""
 
-from collections import defaultdict
 from collections.abc import Set
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from freedive.topics.calculus.figures import ACCENT, INK, SECOND
+from freedive.topics.tensors.drawing import NONE as NONE
+from freedive.topics.tensors.drawing import Place
+from freedive.topics.tensors.drawing import draw_matrix as draw_matrix
+from freedive.topics.tensors.drawing import short as short
+from freedive.topics.tensors.drawing import whole as whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Place = tuple[int, int]  # row and column
-NONE: Set[Place] = frozenset()
-PALE = {INK: "#d6e0ea", ACCENT: "#f6d5da", SECOND: "#cfeae6"}
 
 
 def show_image(axes: "Axes", X: Tensor, title: str = "", **look: Any) -> None:
@@ -29,59 +28,8 @@ def show_signed(axes: "Axes", Y: Tensor, title: str = "", reach: float | None = 
     show_image(axes, Y, title, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest")
 
 
-def draw_matrix(
-    axes: "Axes",
-    M: Tensor,
-    at: tuple[float, float] = (0, 0),
-    marked: Set[Place] = NONE,
-    colour: str = ACCENT,
-    hatched: Set[Place] = NONE,
-    blank: Set[Place] = NONE,
-) -> None:
-    """A matrix as squares with its numbers; y grows downwards.
-
-    Args:
-        axes: where to.
-        M: its numbers, the padding's as well.
-        at: its upper left corner.
-        marked: places that are coloured.
-        colour: the colour's full tone.
-        hatched: places that are no pixels.
-        blank: places without a number.
-    """
-    from matplotlib.collections import PolyCollection
-
-    left, top = at
-    squares: dict[tuple[bool, bool], list[list[tuple[float, float]]]] = defaultdict(list)
-    for i, j in sorted(whole(M)):
-        x, y = left + j, top + i
-        pixel = (i, j) not in hatched
-        corners = [(x, y), (x + 1, y), (x + 1, y + 1), (x, y + 1)]
-        squares[(i, j) in marked, pixel].append(corners)
-        if (i, j) not in blank:
-            shade = "black" if pixel else "#8a8a8a"
-            text = axes.text(x + 0.5, y + 0.52, short(float(M[i, j])), color=shade)
-            text.set(ha="center", va="center", fontsize=9, in_layout=False)
-    for (is_marked, pixel), corners_of in squares.items():
-        face = PALE[colour] if is_marked else "white" if pixel else "#f2f2f2"
-        tiles = PolyCollection(corners_of, facecolor=face, edgecolor="#b5b5b5", lw=0.8)
-        if not pixel:
-            tiles.set(hatch="////", hatch_linewidth=0.4)
-        axes.add_collection(tiles)
-
-
-def whole(M: Tensor) -> Set[Place]:
-    """All places of a matrix."""
-    return {(i, j) for i in range(M.shape[0]) for j in range(M.shape[1])}
-
-
 def rim(M: Tensor, padding: int) -> Set[Place]:
     """The places of the outermost rows and columns."""
     height, width = M.shape
     rows, columns = range(padding, height - padding), range(padding, width - padding)
     return {(i, j) for i, j in whole(M) if i not in rows or j not in columns}
-
-
-def short(number: float) -> str:
-    """A number as it stands in a cell: no digits that say nothing."""
-    return {float("-inf"): "−∞"}.get(number, f"{number:.3g}".replace("-", "−"))
