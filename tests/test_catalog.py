@@ -11,7 +11,9 @@ from freedive.catalog import Claim, find_system, judge
 from freedive.core.checkpoint import load_checkpoint, save_checkpoint
 from freedive.core.errors import FreediveError, UsageError
 from freedive.core.trainer import Trainer
+from freedive.data.houses import Houses
 from freedive.data.images import LabelledImages
+from freedive.data.tables import TableData
 from freedive.data.text import TextData
 from freedive.data.translation import TranslationData
 from freedive.parity import copy_weights
@@ -63,6 +65,8 @@ def tiny(data, **settings):
                 return images, torch.arange(16) % len(self.class_names)
 
         return Few(**settings)
+    if issubclass(data, TableData):
+        return Houses(**settings, num_train=16, num_val=16)
     return data(**settings, num_train=16, num_val=16, data_seed=0)
 
 

@@ -20,6 +20,7 @@ from freedive.data import DATASETS, find_dataset
 OWN_FILES = {
     "text": "freedive.data.time_machine:OwnText",
     "pairs": "freedive.data.fra_eng:OwnPairs",
+    "table": "freedive.data.tables:OwnTable",
 }
 CLASSES = ("num_outputs", "num_classes")  # a model may have more of them than the data
 
@@ -29,7 +30,8 @@ class Experiment:
     """What is to be trained, on what, and how; JSON can say all of it.
 
     Attributes:
-        data: name of the data set, a folder of images, or ``text:FILE`` or ``pairs:FILE``.
+        data: name of the data set, a folder of images, or ``text:FILE``, ``pairs:FILE`` or
+            ``table:FILE``.
         model, data_arguments, trainer: constructor arguments that differ from none, by name.
     """
 
@@ -187,7 +189,8 @@ def named_data(name: str) -> tuple[type[DataModule], dict[str, str]]:
     if name in DATASETS or not ("/" in name or "\\" in name or Path(name).exists()):
         return find_dataset(name), {}
     if Path(name).is_file():
-        raise UsageError(f"{name} is a file: say what it holds, text:{name} or pairs:{name}")
+        ways = " or ".join(f"{kind}:{name}" for kind in OWN_FILES)
+        raise UsageError(f"{name} is a file: say what it holds, {ways}")
     from freedive.data.own_images import OwnImages
 
     return OwnImages, {"folder": name}

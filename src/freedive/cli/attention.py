@@ -46,7 +46,7 @@ class Look(Chosen):
     head: Count | None = None
     """Only this head instead of the mean of all."""
     out: Path | None = None
-    """The picture's file (.svg, .png, .pdf); attention-asked.svg in the run's samples if left out."""
+    """The picture's file (.svg, .png, .pdf); samples/attention-asked.svg of the run if left out."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ class Data:
     verb: Annotated[Literal["list", "get", "check"], tyro.conf.Positional] = "list"
     """list: what there is; get: fetch or make it now; check: read it and count."""
     name: Annotated[str | None, tyro.conf.Positional] = None
-    """Name of the data set; for check also a folder of images, text:FILE or pairs:FILE."""
+    """Name of the data set; for check also a folder of images, text:, pairs: or table:FILE."""
     json: bool = False
     """One JSON object instead of a table."""
 
@@ -42,7 +42,9 @@ def _list(as_json: bool) -> int:
         return 0
     print_table(("data", "kind", "where"), [tuple(row.values()) for row in rows])
     print("FREEDIVE_DATA names a folder of files that you have, one folder a data set")
-    print("your own are called by their path: FOLDER (of images), text:FILE, pairs:FILE")
+    print(
+        "your own are called by their path: FOLDER (of images), text:FILE, pairs:FILE, table:FILE"
+    )
     return 0
 
 

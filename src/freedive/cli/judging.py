@@ -46,7 +46,7 @@ class Evaluate(Chosen):
     """What is to be measured."""
 
     data: str | None = None
-    """Another data set of the same kind, a folder of images, text:FILE or pairs:FILE, whose
+    """Another data set of the same kind, a folder of images, text:, pairs: or table:FILE, whose
     validation examples are taken; the run's own data if left out."""
     num_val: int | None = None
     """How many validation examples of that other data set."""
@@ -109,7 +109,7 @@ def predict(args: list[str]) -> int:
     print_table(
         ("input", "prediction", "truth"),
         [
-            (name, _guess_text(row), row.get("truth", ""))
+            (name, _guess_text(row), str(row.get("truth", "")))
             for name, row in zip(names, rows, strict=True)
         ],
     )
@@ -170,9 +170,10 @@ def guesses(output: torch.Tensor, truth: Any, data: Any, top: int) -> dict[str, 
     """One example's likeliest classes, or its number where the model gives one."""
     names = getattr(data, "class_names", None)
     if names is None:
-        row: dict[str, Any] = {"prediction": round(float(output.reshape(-1)[0]), 4)}
+        unit = getattr(data, "in_units", float)  # such as prices, where logarithms are learnt
+        row: dict[str, Any] = {"prediction": round(unit(float(output.reshape(-1)[0])), 4)}
         truth = truth[0] if isinstance(truth, list) else truth
-        return row if truth is None else {**row, "truth": round(float(truth), 4)}
+        return row if truth is None else {**row, "truth": round(unit(float(truth)), 4)}
     names = [*names, *map(str, range(len(names), len(output)))]
     shares = output.softmax(dim=0)
     best = shares.topk(min(top, len(names)))

@@ -9,6 +9,8 @@ from freedive.core.device import choose_device
 from freedive.core.errors import FreediveError, UsageError
 from freedive.core.module import Module
 from freedive.data.codec import Codec
+from freedive.data.tables import TABLE
+from freedive.data.tabular import TableCodec
 from freedive.experiment import Experiment
 from freedive.runs import Run
 
@@ -47,8 +49,11 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 
 def read_as_learnt(run: Run, data: Any) -> None:
-    """Let texts be read with the vocabulary that a run's model has learnt, where there is one."""
-    if TEXTS not in (run.record.get("assets") or {}):
+    """Let texts or tables be read with what a run's model has learnt with, where it has that."""
+    kept = run.record.get("assets") or {}
+    if TABLE in kept:
+        data.codec = TableCodec.from_json(run.asset(TABLE))
+    if TEXTS not in kept:
         return
     codecs = codecs_of(run)
     if len(codecs) == 1:

@@ -23,11 +23,25 @@ def angles(num_positions: int, size: int, base: float = BASE) -> Float[Tensor, "
     return positions[:, None] / base ** (columns / size)
 
 
-def sinusoids(num_positions: int, size: int, base: float = BASE) -> Float[Tensor, "positions size"]:
-    """p_{i,2j} = sin(i ω_j), p_{i,2j+1} = cos(i ω_j); an odd size leaves the last cosine out."""
+def waves(num_positions: int, size: int, base: float = BASE) -> Float[Tensor, "positions size"]:
+    """p_{i,2j} = sin(i ω_j), p_{i,2j+1} = cos(i ω_j), in double precision.
+
+    An odd size leaves the last cosine out.
+    """
     turned = angles(num_positions, size, base)
-    pairs = torch.stack([turned.sin(), turned.cos()], dim=-1)
-    return pairs.flatten(1)[:, :size].to(torch.get_default_dtype())
+    return torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)[:, :size]
+
+
+def sinusoids(num_positions: int, size: int, base: float = BASE) -> Float[Tensor, "positions size"]:
+    """`waves` in torch's default type."""
+    return waves(num_positions, size, base).to(torch.get_default_dtype())
+
+
+def rotation(delta: int, size: int, base: float = BASE) -> Float[Tensor, "size size"]:
+    """R_δ with p_{i+δ} = R_δ p_i for every i: each pair turns by δ ω_j (11.6.3.4)."""
+    cos, sin = (f(angles(delta + 1, size, base)[delta]) for f in (torch.cos, torch.sin))
+    pairs = torch.stack([torch.stack([cos, sin], dim=-1), torch.stack([-sin, cos], dim=-1)], dim=1)
+    return torch.block_diag(*pairs)
 
 
 class Positions(nn.Module):

@@ -1,0 +1,1 @@
+"""Probability: sampling, Bayes' rule, expectation and variance (section 2.6)."""

@@ -1,0 +1,1 @@
+"""Tensors: making, joining, broadcasting, tables, linear algebra (sections 2.1 to 2.3)."""
