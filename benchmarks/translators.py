@@ -25,19 +25,19 @@ from freedive.topics.seq2seq.translating import translate_sentences
 KEPT = Path(__file__).with_suffix(".json")
 PAIRS = {
     "split": "random",
-    "num_train": 10_000,
+    "num_train": 20_000,
     "num_val": 1_000,
     "num_steps": 10,
     "min_freq": 3,
     "batch_size": 128,
 }
-RECURRENT = {"embed_size": 128, "num_hiddens": 128, "dropout": 0.2, "lr": 0.004}
+RECURRENT = {"embed_size": 128, "num_hiddens": 64, "dropout": 0.2, "lr": 0.004}
 SYSTEMS: dict[str, dict[str, Any]] = {
     "seq2seq": RECURRENT,
     "bahdanau": RECURRENT,
     "transformer": {
-        "num_hiddens": 128,
-        "ffn_num_hiddens": 128,
+        "num_hiddens": 88,
+        "ffn_num_hiddens": 176,
         "norm_first": True,
         "dropout": 0.2,
         "lr": 0.003,

@@ -56,7 +56,7 @@ def test_list_shows_the_labs_of_a_room(call: Call) -> None:
     }  # fmt: skip
     assert found["systems"] == []
     assert "save-load" in call("list", "building_blocks").out
-    assert json.loads(call("list", "mlp", "--json").out)["labs"] == []
+    assert json.loads(call("list", "gated-rnn", "--json").out)["labs"] == []
     assert "did you mean 'building_blocks'" in call("list", "buildingblocks").error
 
 

@@ -174,7 +174,7 @@ def one_head() -> Evidence:
         for num_heads in (1, 2):
             attention = form.MultiHeadAttention(8, num_heads)
             for weight in attention.parameters():
-                weight.copy_(torch.eye(8))
+                nn.init.eye_(weight)
             gap = float((attention(queries, keys, keys) - expected).abs().max())
             yield gap, (0.0, 1e-6) if num_heads == 1 else (0.01, 10.0)
 

@@ -100,7 +100,7 @@ def is_stored(X: Shaped[Tensor, "..."], shape: Shape) -> Shaped[Tensor, "..."]:
     own = (1,) * (len(shape) - X.dim()) + tuple(X.shape)
     for axis, (size, wanted) in enumerate(zip(own, shape, strict=True)):
         if size != wanted:
-            mask.narrow(axis, 1, wanted - 1).fill_(False)  # size is 1: the rest are repetitions
+            mask.narrow(axis, min(1, wanted), max(0, wanted - 1)).fill_(False)  # the rest repeat it
     return mask
 
 

@@ -122,12 +122,12 @@ def add_and_norm() -> Evidence:
         shape = Shape(WIDTH, 32, 4)
         X, Y = 3 * normal(2, 5, WIDTH) + 1, normal(2, 5, WIDTH, stream=1)
         yield list(AddNorm(parts, shape).after(X, Y).shape), [2, 5, WIDTH]
-        yield raised(AddNorm(parts, shape), X, Y[..., :3]), "RuntimeError"
+        yield refused(AddNorm(parts, shape), X, Y[..., :3]), True
         for Z in (AddNorm(parts, shape).after(X, Y), EncoderBlock(parts, shape)(X)):
             yield Z.mean(dim=-1), torch.zeros(2, 5)
             yield Z.std(dim=-1, correction=0), torch.ones(2, 5), 1e-4
         pre = EncoderBlock(parts, shape._replace(norm_first=True))(X)
-        yield float(pre.std(dim=-1, correction=0).mean()), (2.0, 5.0)
+        yield pre.std(dim=-1, correction=0).mean().item(), (2.0, 5.0)
         yield from encoder_of(parts, shape)
 
 
@@ -140,13 +140,13 @@ def encoder_of(parts: Parts, shape: Shape) -> Evidence:
         yield Z.std(dim=-1, correction=0), torch.ones(2, STEPS), 1e-4
 
 
-def raised(addnorm: AddNorm, X: Tensor, Y: Tensor) -> str:
-    """The name of the error that a sum of unlike shapes ends with."""
+def refused(addnorm: AddNorm, X: Tensor, Y: Tensor) -> bool:
+    """Whether a sum of unlike shapes ends with an error."""
     try:
         addnorm.after(X, Y)
-    except Exception as error:
-        return type(error).__name__
-    return "none"
+    except Exception:  # torch's own, or that of whoever checks the shapes in the signature
+        return True
+    return False
 
 
 @erratum(
