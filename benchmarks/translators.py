@@ -25,7 +25,7 @@ from freedive.topics.seq2seq.translating import translate_sentences
 KEPT = Path(__file__).with_suffix(".json")
 PAIRS = {
     "split": "random",
-    "num_train": 20_000,
+    "num_train": 10_000,
     "num_val": 1_000,
     "num_steps": 10,
     "min_freq": 3,
@@ -36,8 +36,8 @@ SYSTEMS: dict[str, dict[str, Any]] = {
     "seq2seq": RECURRENT,
     "bahdanau": RECURRENT,
     "transformer": {
-        "num_hiddens": 88,
-        "ffn_num_hiddens": 176,
+        "num_hiddens": 80,
+        "ffn_num_hiddens": 160,
         "norm_first": True,
         "dropout": 0.2,
         "lr": 0.003,

@@ -62,6 +62,7 @@ _HOMES = {
     "DoctorCallback": "doctor_callback",
     "gradients": "insight.gradients",
     "features": "insight.features",
+    "attention_weights": "insight.attention",
 }
 
 

@@ -31,6 +31,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     train(folder, "seq2seq", "--pairs", pairs, *TINY_PAIRS)
     of_text = ("--text", book, "--num-steps", 16, "--num-layers", 2, "--num-train", 64)
     train(folder, "gpt", *of_text, *HEADS)
+    of_text = ("--text", book, "--num-steps", 16, "--num-blks", 1, "--num-train", 64)
+    train(folder, "bert", *of_text, *HEADS)
     pairs.unlink()
     book.unlink()
     yield folder / "runs"
@@ -69,6 +71,17 @@ def test_a_translator_shows_both_sentences_and_what_is_between_them(call: Call, 
     assert [(row["layer"], row["head"]) for row in told["heads"]] == [
         (layer, head) for layer in (1, 2, 3) for head in (1, 2)
     ]
+
+
+def test_who_only_reads_shows_where_it_looks(call: Call, runs: Path) -> None:
+    told = found(call, "bert", "the cat")
+    assert told["translation"] is None
+    (read,) = told["attentions"]
+    assert read["queries"] == read["keys"] == list("the cat")
+    longer = call("attention", "bert", "the cat " * 9)
+    assert longer.code == 2
+    assert "72" in longer.error
+    assert "16" in longer.error
 
 
 def test_words_that_are_asked_one_by_one_make_one_map_as_the_model_computes_it(

@@ -16,7 +16,7 @@ from freedive.cli.judging import Chosen
 from freedive.cli.looking import data_label
 from freedive.cli.parsing import parse
 from freedive.cli.screen import print_json, print_table
-from freedive.cli.texts import abilities, codecs_of, model_alone
+from freedive.cli.texts import abilities, codecs_of, reader, reads_texts
 from freedive.cli.translating import Translate, Translator
 from freedive.core.errors import UsageError
 from freedive.core.figures import figure_bytes
@@ -102,14 +102,14 @@ def reading_of(run: Run, asked: Look) -> Reading:
     Raises:
         UsageError: a model that reads no words; a sentence that is empty or too long.
     """
-    able = abilities(run)
-    if not able:
+    if not reads_texts(run):
         experiment = Experiment.from_json(run.record)
         raise UsageError(
             f"attention wants a run of a model that reads words, {run.folder} is one of "
             f"{experiment.system}, which learns from {experiment.entry.data.task}: {WHO_ATTENDS}"
         )
-    return reading_of_pair(asked) if "translate" in able else reading_of_text(run, able[0], asked)
+    pairs = "translate" in abilities(run)
+    return reading_of_pair(asked) if pairs else reading_of_text(run, asked)
 
 
 def reading_of_pair(asked: Look) -> Reading:
@@ -128,9 +128,9 @@ def reading_of_pair(asked: Look) -> Reading:
     return Reading(model, inputs, axes, target.decode(tokens), unknown)
 
 
-def reading_of_text(run: Run, ability: str, asked: Look) -> Reading:
+def reading_of_text(run: Run, asked: Look) -> Reading:
     """The beginning of a text."""
-    model: Any = model_alone(run, ability, asked.checkpoint, asked.device)
+    model: Any = reader(run, asked.checkpoint, asked.device)
     (codec,) = codecs_of(run)
     tokens = codec.encode_prompt(asked.sentence)
     most = getattr(model, "context", None)

@@ -48,12 +48,17 @@ def facts_of(run: Run) -> dict[str, Any]:
     return facts
 
 
+def reads_texts(run: Run) -> bool:
+    """Whether a run's model has a vocabulary of its own."""
+    return TEXTS in (run.record.get("assets") or {})
+
+
 def read_as_learnt(run: Run, data: Any) -> None:
     """Let texts or tables be read with what a run's model has learnt with, where it has that."""
     kept = run.record.get("assets") or {}
     if TABLE in kept:
         data.codec = TableCodec.from_json(run.asset(TABLE))
-    if TEXTS not in kept:
+    if not reads_texts(run):
         return
     codecs = codecs_of(run)
     if len(codecs) == 1:
@@ -75,13 +80,19 @@ def model_alone(run: Run, ability: str, checkpoint: str, device: str) -> Module:
     Raises:
         UsageError: it is no model that can do what is asked.
     """
-    experiment = Experiment.from_json(run.record)
     if ability not in abilities(run):
+        experiment = Experiment.from_json(run.record)
         raise UsageError(
             f"{ability} wants a run of {ABILITIES[ability]}, {run.folder} is one of "
             f"{experiment.system}, which learns from {experiment.entry.data.task}: freedive list "
             "shows the systems"
         )
+    return reader(run, checkpoint, device)
+
+
+def reader(run: Run, checkpoint: str, device: str) -> Module:
+    """The model of a run that reads texts, built without its data and ready to predict."""
+    experiment = Experiment.from_json(run.record)
     model = experiment.model_for(facts_of(run)).to(choose_device(device)).eval()
     run.load_weights(model, checkpoint)
     if sys.stderr.isatty():  # for people; standard output holds nothing but the text

@@ -12,9 +12,11 @@ import tyro
 
 from freedive import catalog
 from freedive.catalog import Claim
+from freedive.cli.claims_page import COLUMNS, page
 from freedive.cli.parsing import parse
 from freedive.cli.screen import print_json, print_table
 from freedive.core.hyperparameters import Count, Whole, check_arguments
+from freedive.unchecked import UNCHECKED
 
 FEW = 40  # claims that are checked before other processes have begun to
 
@@ -33,6 +35,8 @@ class Verify:
     """Processes that check side by side; by default one for each core."""
     json: bool = False
     """One JSON object instead of a table."""
+    markdown: bool = False
+    """A page of the documentation instead of a table."""
 
 
 def verify(args: list[str]) -> int:
@@ -43,10 +47,14 @@ def verify(args: list[str]) -> int:
     rows = check_all(where, asked.errata, asked.seed, asked.workers or os.cpu_count() or 1)
     failed = sum(not row["holds"] for row in rows)
     if asked.json:
-        print_json({"claims": rows, "checked": len(rows), "failed": failed})
+        told = {"claims": rows, "checked": len(rows), "failed": failed}
+        print_json({**told, "unchecked": UNCHECKED if where is None else {}})
         return int(failed > 0)
-    columns = ("section", "statement", "measured", "expected", "difference", "verdict")
-    print_table(columns, [_table_row(row) for row in rows])
+    cells = [_table_row(row) for row in rows]
+    if asked.markdown:
+        print(page(rows, cells))
+        return int(failed > 0)
+    print_table(COLUMNS, cells)
     print(f"{len(rows)} claims checked, {failed} failed")
     return int(failed > 0)
 

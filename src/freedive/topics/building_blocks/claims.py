@@ -204,7 +204,7 @@ def centered() -> Evidence:
     "6.5.2",
     "a custom layer learns when its formula has the parameters themselves",
     printed="MyLinear computes with weight.data and bias.data: its output has no gradient",
-    source=("002a E45", "002a C123", "001_003_004 C47", "001_003_004 E46"),
+    source=("002a E45", "002a C123", "000 E10", "001_003_004 C47", "001_003_004 E46"),
 )
 def data_cuts_the_graph() -> Evidence:
     """Alone it is an error to go backward; inside a net nothing complains, and it never learns."""

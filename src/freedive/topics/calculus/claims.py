@@ -200,7 +200,7 @@ def control_flow() -> Evidence:
     "2.5.4",
     "the gradient equals d / a up to rounding, and at 0 the loop never ends",
     printed="a.grad == d / a is True",
-    source=("002a C21", "002a E10"),
+    source=("002a C21", "002a E10", "000 E6"),
 )
 def quotient_is_rounded() -> Evidence:
     """Single precision: exact for a > 0, off in the last place for about one in eight of a < 0."""
