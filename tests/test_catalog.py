@@ -32,9 +32,7 @@ def known(arguments, kind):
     return {name: value for name, value in arguments.items() if name in parameters}
 
 
-LETTERS = (
-    "the quick brown fox jumps over the lazy dog while sphinxes of black quartz judge my vow"
-).split()
+LETTERS = "the quick brown fox jumps over the lazy dog while sphinxes of black quartz judge my vow"
 PAIRS = [(f"{who} {what} .", f"{qui} {quoi} .")
          for who, qui in (("i", "je"), ("you", "tu"), ("he", "il"), ("she", "elle"), ("we", "nous"))
          for what, quoi in (("go", "va"), ("run", "cours"), ("see", "vois"), ("sing", "chante"),
@@ -48,8 +46,8 @@ def tiny(data, **settings):
 
         class Lines(data):
             def read(self):
-                chance = random.Random(0)  # in another order each time: no window comes twice
-                words = [w for _ in range(8) for w in chance.sample(LETTERS, len(LETTERS))]
+                letters, chance = LETTERS.split(), random.Random(0)  # in another order each time: no window comes twice
+                words = [w for _ in range(8) for w in chance.sample(letters, len(letters))]
                 return " ".join(words)
 
         return Lines(**{**settings, "num_steps": 8, "num_train": 16, "num_val": 2})

@@ -167,7 +167,7 @@ def fixed_weight() -> Evidence:
 @claim(
     "6.1.3",
     "a constant that is a plain attribute is neither saved nor moved; a buffer is both",
-    ("001_003_004 C41", "001_003_004 exercise E66"),
+    ("001_003_004 C41", "001_003_004 exercise E66", "000 E11"),
 )
 def constant_as_buffer() -> Evidence:
     """Names in the state_dict, and where the constant is after a move."""

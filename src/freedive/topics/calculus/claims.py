@@ -28,7 +28,11 @@ def parabola(x: Tensor) -> Tensor:
     return 3 * x**2 - 4 * x
 
 
-@claim("2.4.1", "the difference quotient of 3x² − 4x at 1 is 2 + 3h, and goes to 2", "002a C8")
+@claim(
+    "2.4.1",
+    "the difference quotient of 3x² − 4x at 1 is 2 + 3h, and goes to 2",
+    ("002a C8", "000 C1"),
+)
 def difference_quotients() -> Evidence:
     """2.3, 2.03, 2.003 and on; the limit by its rules."""
     h, one = d.steps(0.1, 6), torch.ones((), dtype=torch.float64)

@@ -35,7 +35,7 @@ def two_channels() -> Evidence:
     "7.4.2",
     "the kernels have the shape c_o × c_i × k_h × k_w; each gives one corr2d_multi_in",
     printed="no shape, and corr2d_multi_in is called and never written",
-    source=("001_003_004 errata 30", "000 E14"),
+    source=("001_003_004 E30", "000 E14"),
 )
 def one_kernel_for_each_output() -> Evidence:
     """Put together channel by channel from corr2d, and then from corr2d_multi_in."""

@@ -32,7 +32,7 @@ def pooled() -> Evidence:
     "7.5.1",
     "a mode that is neither max nor avg is refused",
     printed="pool2d gives zeros for it, without a word",
-    source="001_003_004 errata 30",
+    source="001_003_004 E30",
 )
 def unknown_mode() -> Evidence:
     """What is said to mean."""

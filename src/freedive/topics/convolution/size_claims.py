@@ -79,7 +79,7 @@ def pixel_use() -> Evidence:
     "7.3.1",
     "in the book's formulas p is the padding of both sides together, twice torch's",
     printed="p_h and p_w, without saying which",
-    source=("001_003_004 errata 41", "001_003_004 C54", "002b C12"),
+    source=("001_003_004 E41", "001_003_004 C54", "002b C12"),
 )
 def total_padding() -> Evidence:
     """⌊(n − k + p + s)/s⌋ with p = 2P against torch, on more than a thousand settings."""

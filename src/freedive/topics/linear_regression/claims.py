@@ -69,7 +69,7 @@ def total_loss() -> Evidence:
 @claim(
     "3.1.1.3",
     "the closed form (XᵀX)⁻¹Xᵀy recovers w and b to about σ/√n",
-    ("002a C31", "000 C12", "001_003_004 C2"),
+    ("002a C31", "000 C12", "000 E30", "001_003_004 C2"),
 )
 def closed_form() -> Evidence:
     """On the book's data, without noise, and against a least-squares solver."""

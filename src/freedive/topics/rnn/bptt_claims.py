@@ -181,7 +181,7 @@ def last_state() -> Evidence:
     "9.7.2",
     "∂L/∂h_t = W_qhᵀ ∂L/∂o_t + W_hhᵀ W_qhᵀ ∂L/∂o_{t+1} + (W_hhᵀ)² ∂L/∂h_{t+2}",
     printed="(W_hhᵀ)² ∂L/∂o_{t+2} + W_hhᵀ W_qhᵀ ∂L/∂o_{t+1}",
-    source="001_003_004 errata 27",
+    source="001_003_004 E27",
 )
 def two_steps_written_out() -> Evidence:
     """As many outputs as hidden units, so that the printed line can be computed at all."""
@@ -198,7 +198,7 @@ def two_steps_written_out() -> Evidence:
     "9.7.2",
     "the gradient of W_qh is Σ ∂L/∂o_t h_tᵀ",
     printed="under the heading of W_qh stand the gradients of W_hx and W_hh",
-    source="001_003_004 errata 28",
+    source="001_003_004 E28",
 )
 def output_weights() -> Evidence:
     """The sum written out."""

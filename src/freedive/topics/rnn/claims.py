@@ -26,7 +26,7 @@ def gradients(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
 @claim(
     "9.4.2",
     "XW_xh + HW_hh is one product of the concatenations [X, H] and [W_xh; W_hh]",
-    source=("000 61", "002b C43", "001_003_004 C70"),
+    source=("000 C61", "002b C43", "001_003_004 C70"),
 )
 def concatenated_weights() -> Evidence:
     """Two products and a sum beside one product."""
@@ -112,7 +112,7 @@ def clipped_gradients() -> Evidence:
     "clipping walks over the parameters once and takes any iterable",
     printed="a loop for the norm and a second for the scaling, which finds a generator empty: the "
     "norm stays as it was, in silence",
-    source=("001_003_004 errata 26", "001_003_004 C73"),
+    source=("001_003_004 E26", "001_003_004 C73"),
 )
 def clipping_a_generator() -> Evidence:
     """A generator of parameters, clipped; and the printed way on the same gradients."""
@@ -192,7 +192,7 @@ def carried_without_detaching() -> Evidence:
     "perplexity is exp of the mean cross-entropy: 1 for a perfect model, |V| for an even guess",
     printed="the mean cross-entropy itself; and elsewhere the mean of exp(loss) over batches, "
     "which is larger",
-    source=("000 62", "000 E28", "002b C41", "002b E30", "001_003_004 C74"),
+    source=("000 C62", "000 E28", "002b C41", "002b E30", "001_003_004 C74"),
 )
 def perplexity_is_an_exponential() -> Evidence:
     """A perfect model, an even guess, a label of probability 0, and two batches."""
@@ -209,7 +209,7 @@ def perplexity_is_an_exponential() -> Evidence:
     "9.4.4",
     "perplexity is the geometric mean of 1/p, the number of real choices at each token",
     printed="the harmonic mean of that number",
-    source=("001_003_004 errata 39", "001_003_004 C74"),
+    source=("001_003_004 E39", "001_003_004 C74"),
 )
 def perplexity_is_a_geometric_mean() -> Evidence:
     """Tokens with 1, 2 and 8 real choices: ∛16; their harmonic mean is smaller."""

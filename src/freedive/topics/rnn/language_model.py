@@ -14,6 +14,7 @@ from freedive.core.files import write_whole
 from freedive.core.hyperparameters import Count, NonNegative, Positive, Probability, Whole
 from freedive.core.metrics import perplexity
 from freedive.core.module import Classifier
+from freedive.core.muon import Muon
 from freedive.core.predicting import predicting
 from freedive.core.random import generator
 from freedive.core.schedules import Schedule, scheduled
@@ -21,7 +22,7 @@ from freedive.data.text import TextData
 from freedive.topics.rnn.looking import write_attention
 from freedive.topics.rnn.sampling import check_sampling, next_token_probabilities, sample_token
 
-Optimizer = Literal["sgd", "adam"]
+Optimizer = Literal["sgd", "adam", "muon"]
 SAMPLE = 200  # tokens of each text that a run leaves
 
 
@@ -34,7 +35,8 @@ class LanguageModel(Classifier):
     Args:
         vocab_size: tokens that are told apart.
         lr: the learning rate, or its peak where there is a schedule.
-        optimizer: minibatch SGD, as in the book, or Adam.
+        optimizer: minibatch SGD, as in the book, Adam, or Muon (Adam, and steps of equal length in
+            all directions for the matrices of hidden layers).
         schedule: constant, or cosine: up to ``lr`` in a fifth of the time, then half a cosine.
         weight_decay: λ of the decay, decoupled for Adam.
     """
@@ -97,10 +99,23 @@ class LanguageModel(Classifier):
         return {ppl: perplexity(means[loss]) for ppl, loss in losses.items() if loss in means}
 
     def configure_optimizers(self) -> Any:
-        """SGD or Adam, with a constant rate or a schedule over all steps."""
-        kind: Any = {"sgd": torch.optim.SGD, "adam": torch.optim.AdamW}[self.optimizer]
-        optim = kind(self.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        """SGD, Adam or Muon, with a constant rate or a schedule over all steps."""
+        how = {"lr": self.lr, "weight_decay": self.weight_decay}
+        optim: torch.optim.Optimizer
+        if self.optimizer == "muon":
+            optim = Muon(*self.inner_and_outer(), **how)
+        else:
+            kind: Any = {"sgd": torch.optim.SGD, "adam": torch.optim.AdamW}[self.optimizer]
+            optim = kind(self.parameters(), **how)
         return scheduled(optim, self.trainer, self.schedule)
+
+    def inner_and_outer(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The matrices of hidden layers; and the rest, such as the tables and the last layer."""
+        outer = ("embedding", "place", "head")
+        parts: tuple[list[nn.Parameter], list[nn.Parameter]] = ([], [])
+        for name, parameter in self.named_parameters():
+            parts[parameter.dim() != 2 or name.startswith(outer)].append(parameter)
+        return parts
 
     def generate(
         self,

@@ -192,7 +192,7 @@ def exp_of_the_mean() -> Evidence:
     "9.3.2",
     "the perplexity is the geometric mean of the choices 1/P",
     printed="the harmonic mean of the number of choices",
-    source=("001_003_004 errata 39", "001_003_004 C74"),
+    source=("001_003_004 E39", "001_003_004 C74"),
 )
 def geometric_mean() -> Evidence:
     """Two tokens with the probabilities ½ and ⅛: two and eight choices."""

@@ -1,4 +1,4 @@
-"""Where the measures of sections 3.6 and 4.3 count wrongly as printed."""
+"""Formulas of section 4.1, and measures of section 4.3, that are wrong as printed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +20,23 @@ def as_printed(y_hat: Tensor, y: Tensor) -> float:
 
 
 @erratum(
+    "4.1.2",
+    "for examples in rows, the gradient with respect to W is xᵀ(ŷ − y)",
+    printed="W moves along x(y − ŷ)ᵀ, whose shapes do not fit",
+    source="001_003_004 E14",
+)
+def rows_and_columns() -> Evidence:
+    """A row of 4 numbers and one of 3 errors: the product as printed, and autograd's gradient."""
+    x, y = torch.randn(1, 4), torch.tensor([[0.0, 1.0, 0.0]])
+    W = torch.zeros(4, 3, requires_grad=True)
+    y_hat = torch.softmax(x @ W, dim=1)
+    error = (y - y_hat).detach()
+    yield x.shape[1] == error.T.shape[0], False
+    (gradient,) = torch.autograd.grad(-(y * y_hat.log()).sum(), W)
+    yield gradient, -x.T @ error, 1e-6
+
+
+@erratum(
     "4.3.2",
     "an accuracy is at most 1, whatever the shape of the outputs",
     printed="with one column of outputs, (n, 1) is compared with (n,): n² answers are counted",
@@ -35,7 +52,7 @@ def one_column() -> Evidence:
 @erratum(
     "4.3.2",
     "an accuracy is the mean over examples",
-    printed="it is the mean over batches: of 10,000 in batches of 256, the last 16 count 15.6 times",
+    printed="it is the mean over batches: the last 16 of 10,000 in 256s count 15.6 times",
     source="002a E57",
 )
 def last_batch() -> Evidence:

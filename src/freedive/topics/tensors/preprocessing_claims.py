@@ -69,7 +69,7 @@ def most_missing_column() -> Evidence:
     "2.2.2",
     "only columns of numbers have a mean: inputs.mean(numeric_only=True)",
     printed="inputs.fillna(inputs.mean()), a TypeError as Alley holds words",
-    source=("000 E3", "001_003_004 errata 31"),
+    source=("000 E3", "001_003_004 E31"),
 )
 def numeric_only() -> Evidence:
     """The printed line and the corrected one, with pandas; ours from scratch beside it."""
@@ -86,7 +86,7 @@ def numeric_only() -> Evidence:
     "2.2.3",
     "torch.tensor(inputs.to_numpy(dtype=float)): dummies are truth values",
     printed="torch.tensor(inputs.values), which is an array of objects",
-    source="001_003_004 errata 31",
+    source="001_003_004 E31",
 )
 def to_numbers() -> Evidence:
     """The printed line is refused; the corrected one gives X."""
@@ -103,7 +103,7 @@ def to_numbers() -> Evidence:
     "2.2.1",
     "the body of `with open(…)` stands farther in",
     printed="the body of `with open(…)` at the margin, an IndentationError",
-    source=("000 E2", "001_003_004 errata 31"),
+    source=("000 E2", "001_003_004 E31"),
 )
 def indentation() -> Evidence:
     """Both ways to write the file, read by Python."""

@@ -16,13 +16,13 @@ from freedive.topics.transformer import concise, scratch
 from freedive.topics.transformer.blocks import CausalBlock, Parts, Shape, init_gpt, last_norm
 
 TRAINER = {"max_epochs": 3, "gradient_clip_val": 1.0}
-DATA = {"num_steps": 128, "batch_size": 32}
+DATA = {"num_steps": 128, "batch_size": 16}
 LARGE = {  # for a GPU
     "num_hiddens": 384,
     "num_layers": 6,
     "num_heads": 6,
     "dropout": 0.2,
-    "lr": 1e-3,
+    "lr": 3e-3,
     "num_steps": 256,
     "batch_size": 64,
     "num_train": 100_000,
@@ -64,8 +64,8 @@ class GPT(LanguageModel):
         num_kv_heads: Whole = 0,
         positions: Literal["learnt", "sinusoidal", "rotary"] = "rotary",
         dropout: Probability = 0.1,
-        lr: Positive = 3e-3,
-        optimizer: Optimizer = "adam",
+        lr: Positive = 0.01,
+        optimizer: Optimizer = "muon",
         schedule: Schedule = "cosine",
         weight_decay: NonNegative = 0.1,
     ):

@@ -1,6 +1,6 @@
 """The vision transformer: an image as a sentence of patches (section 11.8)."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,6 @@ from freedive.core.module import Classifier
 from freedive.core.schedules import Schedule, scheduled
 from freedive.data.fashion_mnist import FashionMNIST
 from freedive.topics.attention.positions import LearntPositions
-from freedive.topics.rnn.language_model import Optimizer
 from freedive.topics.transformer import concise
 from freedive.topics.transformer.blocks import (
     EncoderBlock,
@@ -135,7 +134,7 @@ class ViT(Classifier):
         dropout: Probability = 0.1,
         bias: bool = False,
         lr: Positive = 0.1,
-        optimizer: Optimizer = "sgd",
+        optimizer: Literal["sgd", "adam"] = "sgd",
         schedule: Schedule = "constant",
         weight_decay: NonNegative = 0.0,
     ):
