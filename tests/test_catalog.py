@@ -46,7 +46,10 @@ def tiny(data, **settings):
 
         class Lines(data):
             def read(self):
-                letters, chance = LETTERS.split(), random.Random(0)  # in another order each time: no window comes twice
+                letters, chance = (
+                    LETTERS.split(),
+                    random.Random(0),
+                )  # in another order each time: no window comes twice
                 words = [w for _ in range(8) for w in chance.sample(letters, len(letters))]
                 return " ".join(words)
 

@@ -19,7 +19,7 @@ UNCHECKED: dict[str, str] = {
     "000 E37": LOST,
     "001_003_004 E13": LOST,
     "001_003_004 E15": "one shape declared as a row and used as a vector, in a formula alone",
-    "001_003_004 E25": "how much clipping matters is a matter of degree: `freedive lab bptt` shows it",
+    "001_003_004 E25": "how much clipping matters is a matter of degree: no statement to check",
     "001_003_004 E29": LOST,
     "001_003_004 E33": "`feature` and `features` in one listing: " + UNDEFINED,
     "001_003_004 E34": LOST,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -112,15 +113,16 @@ def surprise_figure(P: Tensors, Q: Tensors) -> "Figure":
 
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    at, width = torch.arange(1, len(P) + 1), 0.38
-    left.bar(at - width / 2, P, width, color=INK, label="truth P")
-    left.bar(at + width / 2, Q, width, color=ACCENT, label="belief Q")
+    at, width = np.arange(1, len(P) + 1), 0.38
+    left.bar(at - width / 2, P.numpy(), width, color=INK, label="truth P")
+    left.bar(at + width / 2, Q.numpy(), width, color=ACCENT, label="belief Q")
     left.set(xlabel="outcome", ylabel="probability", title="what is, and what is believed")
     parts = {"entropy": (P, INK), "cross-entropy": (Q, ACCENT)}
     for (name, (belief, colour)), side in zip(parts.items(), (-1, 1), strict=True):
         cost = -torch.special.xlogy(P, belief)
         label = f"{name} {float(cost.sum()):.4f} nats"
-        right.bar(at + side * width / 2, cost, width, color=colour, label=label)
+        heights = cost.nan_to_num(posinf=0.0).numpy()  # no bar is infinitely high
+        right.bar(at + side * width / 2, heights, width, color=colour, label=label)
     right.set(xlabel="outcome", ylabel="its part of the mean surprise", title="P · surprisal")
     for axes in (left, right):
         axes.margins(y=0.3)  # room for the legend
