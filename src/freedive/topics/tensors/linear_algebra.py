@@ -15,7 +15,7 @@ Matrix = Shaped[Tensor, "rows columns"]
 Vector = Shaped[Tensor, " n"]
 
 
-def hadamard(A: Matrix, B: Matrix) -> Matrix:
+def hadamard(A: Matrix, B: Shaped[Tensor, "height width"]) -> Matrix:
     """Entry times entry: (A ⊙ B)ᵢⱼ = aᵢⱼ bᵢⱼ.
 
     Raises:
