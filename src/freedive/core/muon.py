@@ -51,7 +51,10 @@ class Muon(torch.optim.AdamW):
         weight_decay: float = 0.0,
         momentum: float = 0.95,
     ):
-        groups = [{"params": list(others)}, {"params": list(matrices), "momentum": momentum}]
+        groups: list[dict[str, Any]] = [
+            {"params": list(others)},
+            {"params": list(matrices), "momentum": momentum},
+        ]
         super().__init__([g for g in groups if g["params"]], lr=lr, weight_decay=weight_decay)
 
     @torch.no_grad()
@@ -67,15 +70,15 @@ class Muon(torch.optim.AdamW):
             if "momentum" in group:
                 for W in group["params"]:
                     if W.grad is not None:
-                        self._move(W, group)
+                        self._move(W, W.grad, group)
         return result
 
-    def _move(self, W: Tensor, group: dict[str, Any]) -> None:
+    def _move(self, W: Tensor, G: Tensor, group: dict[str, Any]) -> None:
         state = self.state[W]
         if not state:  # Adam's loading wants a count of the steps in every state
             state.update(step=torch.zeros(()), momentum_buffer=torch.zeros_like(W))
         state["step"] += 1
-        M = state["momentum_buffer"].mul_(group["momentum"]).add_(W.grad)
-        direction = orthogonalized(W.grad.add(M, alpha=group["momentum"]))
+        M = state["momentum_buffer"].mul_(group["momentum"]).add_(G)
+        direction = orthogonalized(G.add(M, alpha=group["momentum"]))
         W.mul_(1 - group["lr"] * group["weight_decay"])
         W.add_(direction, alpha=-0.2 * group["lr"] * max(W.shape) ** 0.5)

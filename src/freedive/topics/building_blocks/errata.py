@@ -38,7 +38,7 @@ def more_than_a_product() -> Evidence:
 )
 def second_dense_layer() -> Evidence:
     """What each number gives."""
-    net = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+    net: Any = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
     yield complaint(lambda: net[1].weight).split(":")[0], "AttributeError"
     yield list(net[2].weight.shape), [1, 8]
 
@@ -51,6 +51,6 @@ def second_dense_layer() -> Evidence:
 )
 def data_is_no_method() -> Evidence:
     """The call, and the attribute."""
-    bias = nn.Linear(4, 8).bias
+    bias: Any = nn.Linear(4, 8).bias
     yield complaint(lambda: bias.data()).split(":")[0], "TypeError"
     yield bias.data, bias.detach(), 0.0

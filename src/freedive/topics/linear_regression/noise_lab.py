@@ -172,8 +172,8 @@ def likelihoods_figure(
     b = sigma / math.sqrt(2)
     curve = torch.stack([laplace_negative_log_likelihood(w * x, y, b) for w in slopes]) / n
     axes.plot(slopes, curve - curve.min(), color=ACCENT, label=f"Laplace, σ = {sigma:g}")
-    for name, colour in (("squared", INK), ("absolute", ACCENT)):
-        axes.axvline(fits[name][0], color=colour, lw=0.8, alpha=0.6)
+    axes.axvline(best, color=INK, lw=0.8, alpha=0.6)
+    axes.axvline(fits["absolute"][0], color=ACCENT, lw=0.8, alpha=0.6)
     axes.set(xlabel="slope w", ylabel="−log P per example, above its least", ylim=(0, 4))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=9, loc="upper center")

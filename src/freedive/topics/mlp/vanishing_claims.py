@@ -9,8 +9,10 @@ from torch import nn
 
 from freedive.catalog import claim, erratum
 from freedive.core.random import preserved_random_state
+from freedive.topics.mlp.activations import relu
 from freedive.topics.mlp.claims import normal
 from freedive.topics.mlp.initialization import (
+    Initialization,
     drawn,
     growth,
     he_sigma,
@@ -158,7 +160,9 @@ def two_gains() -> Evidence:
 def he_for_relu() -> Evidence:
     """30 layers of 128: the last outputs, relative to the inputs."""
     X, sizes = normal(64, WIDTH), {}
-    for activation, how in (("none", "xavier"), ("relu", "xavier"), ("relu", "he")):
+    pairs: tuple[tuple[str, Initialization], ...]
+    pairs = (("none", "xavier"), ("relu", "xavier"), ("relu", "he"))
+    for activation, how in pairs:
         found = [scales(X, how, activation, DEPTH, seed) for seed in range(5)]
         logs = [math.log2(f.activations[-1] / f.activations[0]) for f in found]
         sizes[activation, how] = sum(logs) / len(logs)
@@ -191,20 +195,16 @@ def small_weights() -> Evidence:
 )
 def dead_units() -> Evidence:
     """A unit with a bias of −10: no gradient for its weights, and none after steps."""
-    X, y = normal(64, 4), normal(64, 1, stream=1)
-    net = nn.Sequential(nn.Linear(4, 2), nn.ReLU(), nn.Linear(2, 1)).double()
-    with torch.no_grad():
-        net[0].weight.copy_(0.1 * normal(2, 4, stream=2))
-        net[0].bias.copy_(torch.tensor([1.0, -10.0]))
-        net[2].weight.fill_(1.0)
+    X, y = normal(64, 4), normal(64, stream=1)
+    W = 0.1 * normal(4, 2, stream=2)
+    b = torch.tensor([1.0, -10.0], dtype=torch.float64)
     for _ in range(5):
-        net.zero_grad()
-        (net(X) - y).square().mean().backward()
-        yield net[0].weight.grad[1], torch.zeros(4), 0.0
-        with torch.no_grad():
-            for parameter in net.parameters():
-                parameter -= 0.1 * parameter.grad
-    yield net[0].weight.grad[0].norm().item(), (1e-4, 100.0)
+        W, b = W.requires_grad_(), b.requires_grad_()
+        loss = (relu(X @ W + b).sum(dim=1) - y).square().mean()
+        slopes = torch.autograd.grad(loss, (W, b))
+        yield slopes[0][:, 1], torch.zeros(4), 0.0
+        W, b = ((p - 0.1 * g).detach() for p, g in zip((W, b), slopes, strict=True))
+    yield slopes[0][:, 0].norm().item(), (1e-4, 100.0)
 
 
 @erratum(

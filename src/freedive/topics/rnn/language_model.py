@@ -100,7 +100,7 @@ class LanguageModel(Classifier):
 
     def configure_optimizers(self) -> Any:
         """SGD, Adam or Muon, with a constant rate or a schedule over all steps."""
-        how = {"lr": self.lr, "weight_decay": self.weight_decay}
+        how: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         optim: torch.optim.Optimizer
         if self.optimizer == "muon":
             optim = Muon(*self.inner_and_outer(), **how)
