@@ -18,11 +18,18 @@ def fast() -> bool:
     return os.environ.get("FREEDIVE_D2L_FAST", "0") not in ("", "0")
 
 
-def activate() -> None:
-    """Let ``d2l`` mean this package in this process, whether or not another one is installed."""
-    sys.modules["d2l"] = sys.modules[__name__]
+def activate(older: bool = False) -> None:
+    """Let ``d2l`` mean this package in this process, whether or not another one is installed.
+
+    Args:
+        older: ``d2l.torch`` has the second edition's meaning where the two editions disagree.
+    """
+    package = sys.modules["d2l"] = sys.modules[__name__]
     for name in ("torch", "zh"):
-        sys.modules[f"d2l.{name}"] = importlib.import_module(f"{__name__}.{name}")
+        meant = "zh" if older else name
+        module = importlib.import_module(f"{__name__}.{meant}")
+        sys.modules[f"d2l.{name}"] = module
+        setattr(package, name, module)
 
 
 def __getattr__(name: str) -> Any:

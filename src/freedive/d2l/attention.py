@@ -148,9 +148,7 @@ class PositionWiseFFN(nn.Module):
         given = {**dict(zip(names, sizes, strict=False)), **kwargs}
         hidden, outputs = given["ffn_num_hiddens"], given["ffn_num_outputs"]
         known = "ffn_num_input" in given
-        self.dense1 = (
-            nn.Linear(given["ffn_num_input"], hidden) if known else nn.LazyLinear(hidden)
-        )
+        self.dense1 = nn.Linear(given["ffn_num_input"], hidden) if known else nn.LazyLinear(hidden)
         self.relu = nn.ReLU()
         self.dense2 = nn.Linear(hidden, outputs)
 

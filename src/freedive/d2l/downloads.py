@@ -64,9 +64,7 @@ def fetched(url: str, sha1_hash: str | None, name: str, where: Path) -> str:
         return str(pooch.retrieve(url, known, name, where, downloader=loader))
     except requests.RequestException as error:
         reason = str(error).partition(" for url")[0].partition("(Caused")[0][:80]
-        raise DataError(
-            f"cannot get {url} ({reason}): put {name} by hand into {where}"
-        ) from None
+        raise DataError(f"cannot get {url} ({reason}): put {name} by hand into {where}") from None
     except ValueError:  # pooch: the hash is another
         raise DataError(
             f"{url} is not the published file (its SHA-1 is another): put {name} by hand into "

@@ -284,4 +284,3 @@ def initialise(net: nn.Module, train_iter: Iterable[Any]) -> None:
             nn.init.xavier_uniform_(m.weight)
 
     net.apply(xavier)
-

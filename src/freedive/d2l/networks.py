@@ -89,7 +89,7 @@ class ResNeXtBlock(nn.Module):
         strides: int = 1,
     ) -> Any:
         """A block that waits for its first input."""
-        middle = int(round(num_channels * bot_mul))
+        middle = round(num_channels * bot_mul)
         # the old block passed groups=middle//groups: so many channels a group
         return Late(
             resnext.ResNeXtBlock, num_channels, middle // groups, bot_mul, use_1x1conv, strides

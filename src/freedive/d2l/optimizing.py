@@ -108,9 +108,7 @@ def _train(
     net: Any, step: Callable[..., None], loss: Any, data_iter: Any, num_epochs: int
 ) -> tuple[list[float], list[float]]:
     """The loop that both share: the loss is measured every 200 examples, off the clock."""
-    animator = Animator(
-        xlabel="epoch", ylabel="loss", xlim=[0, num_epochs], ylim=[0.22, 0.35]
-    )
+    animator = Animator(xlabel="epoch", ylabel="loss", xlim=[0, num_epochs], ylim=[0.22, 0.35])
     n, timer, losses = 0, Timer(), [float("nan")]
     for _ in range(epochs(num_epochs)):
         for X, y in shortened(data_iter):

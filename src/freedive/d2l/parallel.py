@@ -16,7 +16,10 @@ def split_batch(X: Tensor, y: Tensor, devices: Sequence[Any]) -> tuple[Any, Any]
     """A batch cut into a part for each device."""
     assert X.shape[0] == y.shape[0]
     return tuple(
-        [part.to(device) for part, device in zip(Z.tensor_split(len(devices)), devices, strict=True)]
+        [
+            part.to(device)
+            for part, device in zip(Z.tensor_split(len(devices)), devices, strict=True)
+        ]
         for Z in (X, y)
     )  # type: ignore[return-value]
 

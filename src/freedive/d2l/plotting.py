@@ -1,5 +1,6 @@
 """Plots: shown in a notebook, kept in a script, and no error where there is no display (R05)."""
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from freedive.core.board import Throttle, in_notebook
 from freedive.d2l.lookup import without_display
 
 FMTS = ("-", "m--", "g-.", "r:")
+LIVE: "weakref.WeakSet[Any]" = weakref.WeakSet()  # what a runner of notebooks may look at
 
 
 def pyplot() -> Any:
@@ -186,6 +188,7 @@ class Animator:
         self._axes: Any = None
         self._shown: Any = None
         self._throttle = Throttle()
+        LIVE.add(self)
 
     def add(self, x: Any, y: Any) -> None:
         """Add a point to each curve; one that is None is left out."""

@@ -15,6 +15,7 @@ from freedive.core.hyperparameters import HyperParameters
 from freedive.core.loader import TensorLoader
 from freedive.core.metrics import Meter
 from freedive.d2l import fast
+from freedive.d2l.plotting import LIVE
 
 __all__ = ["Classifier", "DataModule", "HyperParameters", "Module", "ProgressBoard", "Trainer",
            "add_to_class"]  # fmt: skip
@@ -52,6 +53,7 @@ class ProgressBoard(board.ProgressBoard):
     ):
         super().__init__(xlabel, ylabel, xlim, ylim, xscale, yscale, display)
         self.ls, self.colors, self.fig, self.axes, self.figsize = ls, colors, fig, axes, figsize
+        LIVE.add(self)
 
     @property
     def data(self) -> dict[str, list[Point]]:

@@ -112,7 +112,9 @@ class RNNLMScratch(Classifier):
 
     def init_params(self) -> None:
         """The output layer."""
-        self.W_hq = nn.Parameter(torch.randn(self.rnn.num_hiddens, self.vocab_size) * self.rnn.sigma)
+        self.W_hq = nn.Parameter(
+            torch.randn(self.rnn.num_hiddens, self.vocab_size) * self.rnn.sigma
+        )
         self.b_q = nn.Parameter(torch.zeros(self.vocab_size))
 
     def training_step(self, batch: Any) -> Tensor:
@@ -189,6 +191,7 @@ class RNNModelScratch:
         self.init_state, self.forward_fn = init_state, forward_fn
 
     def __call__(self, X: Tensor, state: Any) -> Any:
+        """Logits and the state."""
         X = F.one_hot(X.T, self.vocab_size).type(torch.float32)
         return self.forward_fn(X, state, self.params)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from freedive.d2l.lookup import ALL, found
 
-__all__ = ALL  # noqa: PLE0605
+__all__ = ALL
 
 
 def __getattr__(name: str) -> Any:

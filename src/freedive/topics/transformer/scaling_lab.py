@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from freedive.catalog import lab
 from freedive.core.hyperparameters import Bounds, Whole
+from freedive.core.muon import Muon
 from freedive.core.random import generator, preserved_random_state, seed_everything
 from freedive.core.report import Report
 from freedive.topics.sequences.texts import TextName, open_text, origin
@@ -120,12 +121,13 @@ def trained(
     vocab_size: int,
     seed: int,
 ) -> Run:
-    """A GPT of that width after AdamW with a warmup and half a cosine, and its held-out loss."""
+    """A GPT of that width after Muon with a warmup and half a cosine, and its held-out loss."""
     with preserved_random_state():
         seed_everything(seed)
         model = GPT(vocab_size, NUM_STEPS, width, NUM_LAYERS, NUM_HEADS, dropout=0.0)
     run = Run(width, num_parameters(model), num_steps * BATCH * NUM_STEPS)
-    optim = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0.01)
+    # of Muon's steps, unlike Adam's, one rate serves all widths
+    optim = Muon(*model.inner_and_outer(), lr=LR, weight_decay=0.01)
     for step, rows in enumerate(batches(len(train), num_steps, seed)):
         for group in optim.param_groups:
             group["lr"] = LR * rate(step / num_steps)
