@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("what is wrong with a model and raises no error", "doctoring:doctor"),
     "lab": ("run an experiment of the book; without a name, list them", "labs:lab"),
     "data": ("list, get or check data sets", "datasets:data"),
+    "d2l": ("run or port code written against the d2l package", "old_code:old_code"),
 }
 
 USAGE = """\

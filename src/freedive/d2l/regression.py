@@ -80,7 +80,7 @@ class NormalLinear(nn.LazyLinear):
 
     def reset_parameters(self) -> None:
         """Draw the weights, once there are any."""
-        if not self.has_uninitialized_params():
+        if self.in_features and not self.has_uninitialized_params():
             nn.init.normal_(self.weight, 0, 0.01)
             nn.init.zeros_(self.bias)
 
