@@ -8,7 +8,10 @@ from freedive.d2l.translation import Encoder
 from freedive.topics.attention import scratch
 from freedive.topics.attention.positions import SinusoidalPositions
 
-masked_softmax = scratch.masked_softmax  # any dtype, no side effect, empty rows are zero (R20)
+
+def masked_softmax(X: Tensor, valid_lens: Any) -> Tensor:
+    """Softmax over keys that may be seen: any dtype, no side effect, empty rows are zero (R20)."""
+    return scratch.masked_softmax(X, valid_lens)
 
 
 class Remembering:
