@@ -31,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     train(folder, "seq2seq", "--pairs", pairs, *TINY_PAIRS)
     of_text = ("--text", book, "--num-steps", 16, "--num-layers", 2, "--num-train", 64)
     train(folder, "gpt", *of_text, *HEADS)
-    of_text = ("--text", book, "--num-steps", 16, "--num-blks", 1, "--num-train", 64)
+    of_text = ("--text", book, "--num-steps", 16, "--num-layers", 1, "--num-train", 64)
     train(folder, "bert", *of_text, *HEADS)
     pairs.unlink()
     book.unlink()

@@ -30,7 +30,11 @@ def grid(n: int = 1601) -> Tensor:
     return torch.linspace(-8, 8, n, dtype=torch.float64)
 
 
-@claim("5.1.2", "each activation and its slope are what torch and autograd compute")
+@claim(
+    "5.1.2",
+    "each activation and its slope are what torch and autograd compute",
+    "002a section 5.1.2",
+)
 def as_torch_has_them() -> Evidence:
     """Values and slopes on a grid; at 0, where ReLU has none, the slope is that of torch."""
     x = grid()
@@ -76,7 +80,11 @@ def one_or_nothing() -> Evidence:
     yield slope(relu, x), relu_slope(x), 0.0
 
 
-@claim("5.1.2", "GELU and Swish bend below 0, and GELU's tanh form is within 0.001 of it")
+@claim(
+    "5.1.2",
+    "GELU and Swish bend below 0, and the tanh form of GELU is within 0.001 of it",
+    "002a section 5.1.2",
+)
 def smooth_ones() -> Evidence:
     """Their least values, −0.17 near −0.75 and −0.278 near −1.278; the largest gap of the forms."""
     x = torch.linspace(-4, 4, 80_001, dtype=torch.float64)
