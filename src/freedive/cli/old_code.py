@@ -1,5 +1,6 @@
 """``freedive d2l``: code written against the d2l package, run as it is or shown in new words."""
 
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,9 @@ from freedive.cli.parsing import parse
 from freedive.cli.screen import print_json, print_table
 from freedive.core.errors import UsageError, unknown
 from freedive.core.hyperparameters import Positive, check_arguments
-from freedive.d2l.notebooks import read_cells, save_notebook
+from freedive.d2l.notebooks import Cell, read_cells, save_notebook
 from freedive.d2l.porting import names_page, ported
-from freedive.d2l.running import Done, run_cells
+from freedive.d2l.running import FAILED, Done, run_cells
 
 COLUMNS = ("cell", "begins with", "seconds", "verdict", "")
 
@@ -74,13 +75,19 @@ def run(args: list[str]) -> int:
     out = asked.out or Path(f"{asked.file.stem}.executed.ipynb")
     if out.exists() and not asked.overwrite:
         raise UsageError(f"{out} is there: pass --overwrite to replace it, or --out another name")
-    done = []
-    for one in run_cells(cells, asked.fast, asked.zh, asked.timeout, asked.keep_going):
-        done.append(one)
-        if not asked.json and one.verdict not in ("ok", "not run"):
-            print(f"cell {one.number} {one.verdict}: {one.told}", flush=True)
-    save_notebook(cells, out)
-    failed = [one for one in done if one.verdict in ("failed", "too long", "lost")]
+    done: list[Done] = []
+    show_progress(cells, 0)
+    try:
+        for one in run_cells(
+            cells, asked.fast, asked.zh, asked.timeout, asked.keep_going, asked.file.parent
+        ):
+            done.append(one)
+            show_progress(cells, len(done))
+            if not asked.json and one.verdict not in ("ok", "not run"):
+                print(f"cell {one.number} {one.verdict}: {one.told}", flush=True)
+    finally:  # also after Ctrl-C: what has been run is kept
+        save_notebook(cells, out)
+    failed = [one for one in done if one.verdict in FAILED]
     if asked.json:
         print_json({"file": asked.file, "cells": [as_row(one) for one in done],
                     "failed": len(failed), "written": out})  # fmt: skip
@@ -88,6 +95,15 @@ def run(args: list[str]) -> int:
         print_table(COLUMNS, [tuple(as_row(one).values()) for one in done])
         print(f"{len(done)} cells, {len(failed)} failed; written: {out}")
     return int(bool(failed))
+
+
+def show_progress(cells: list[Cell], ended: int) -> None:
+    """Which cell runs now, on a terminal, in a line that the next one overwrites."""
+    code = [cell for cell in cells if cell.code]
+    if sys.stderr.isatty():
+        now = code[ended].title[:50] if ended < len(code) else ""
+        text = f"cell {ended + 1} of {len(code)}: {now}" if now else ""
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def as_row(done: Done) -> dict[str, object]:

@@ -55,26 +55,28 @@ class AdditiveAttention(nn.Module, Remembering):
         if len(args) > 2 or "key_size" in kwargs:
             names = ("key_size", "query_size", "num_hiddens", "dropout")  # type: ignore[assignment]
         self.given = {**dict(zip(names, args, strict=False)), **kwargs}
-        self.inner: Any = None
+        self.inner: LateAdditive | None = None  # until the sizes are known
         if "key_size" in self.given:
             self._build(self.given["query_size"], self.given["key_size"])
         else:
             self.pending = nn.parameter.UninitializedParameter()
 
-    def _build(self, query_size: int, key_size: int) -> None:
+    def _build(self, query_size: int, key_size: int) -> LateAdditive:
         sizes = self.given["num_hiddens"], self.given.get("dropout", 0.0)
         self.inner = LateAdditive(*sizes, query_size=query_size, key_size=key_size)
+        return self.inner
 
     def forward(
         self, queries: Tensor, keys: Tensor, values: Tensor, valid_lens: Any = None
     ) -> Tensor:
         """A weighted mean of the values for each query."""
-        if self.inner is None:
-            self._build(queries.shape[-1], keys.shape[-1])
-            self.inner.to(queries.device).train(self.training)
+        inner = self.inner
+        if inner is None:
+            inner = self._build(queries.shape[-1], keys.shape[-1])
+            inner.to(queries.device).train(self.training)
             del self.pending
-        out = self.inner(queries, keys, values, valid_lens)
-        self.attention_weights = self.inner.attention_weights
+        out: Tensor = inner(queries, keys, values, valid_lens)
+        self.attention_weights = inner.attention_weights
         return out
 
 
@@ -250,5 +252,6 @@ class TransformerEncoder(Encoder):
         self.attention_weights = []
         for blk in self.blks:
             X = blk(X, valid_lens)
-            self.attention_weights.append(blk.attention.attention.attention_weights)
+            heads: Any = blk
+            self.attention_weights.append(heads.attention.attention.attention_weights)
         return X

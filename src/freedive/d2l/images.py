@@ -28,8 +28,8 @@ def clothes() -> LabelledImages:
     name, why = choose_data(find_system("softmax-regression"))
     if why and name != "fashion-mnist":
         print(f"d2l: {why}: {name}, drawn by code, stand in", file=sys.stderr)
-    found: Any = data_class(name)()
-    return found  # type: ignore[no-any-return]
+    found: LabelledImages = data_class(name)()  # type: ignore[assignment]
+    return found
 
 
 class Pictures(torch.utils.data.Dataset[tuple[Tensor, int]]):
@@ -82,7 +82,7 @@ class FashionMNIST(DataModule):
 
     def __init__(self, batch_size: int = 64, resize: tuple[int, int] = (28, 28)):
         super().__init__()
-        resize = (resize, resize) if isinstance(resize, int) else tuple(resize)
+        resize = (resize, resize) if isinstance(resize, int) else resize
         self.save_hyperparameters()
         self.train, self.val = Pictures(True, resize), Pictures(False, resize)
 

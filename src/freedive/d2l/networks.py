@@ -29,7 +29,7 @@ class LeNet(Classifier):
     def __init__(self, lr: float = 0.1, num_classes: int = 10):
         super().__init__()
         self.save_hyperparameters()
-        pool = {"kernel_size": 2, "stride": 2}
+        pool: dict[str, Any] = {"kernel_size": 2, "stride": 2}
         self.net = nn.Sequential(
             *(nn.LazyConv2d(6, kernel_size=5, padding=2), nn.Sigmoid(), nn.AvgPool2d(**pool)),
             *(nn.LazyConv2d(16, kernel_size=5), nn.Sigmoid(), nn.AvgPool2d(**pool)),

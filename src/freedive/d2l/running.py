@@ -1,17 +1,23 @@
 """Old code run cell by cell in a process of its own, which a cell that never ends cannot hold."""
 
+import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from freedive.d2l.notebooks import Cell, prepared
+from freedive.d2l.notebooks import Cell, default_tab, prepared
+
+FAILED = ("failed", "too long", "lost")
+GRACE = 5.0  # seconds that a cell has to end after an interrupt
 
 
 @dataclass
@@ -22,7 +28,7 @@ class Done:
         number: of the code cell, from 1.
         cell: with its outputs.
         seconds: that it took.
-        verdict: ok, failed, too long, passed over or not run.
+        verdict: ok, failed, too long, lost (with its process), passed over or not run.
         told: the error in a line, or what was passed over.
     """
 
@@ -35,10 +41,17 @@ class Done:
 
 @dataclass
 class Worker:
-    """The process that executes cells."""
+    """The process that executes cells.
 
-    fast: bool
-    older: bool
+    Args:
+        fast: two batches of one epoch.
+        older: the second edition's meaning, where the two disagree.
+        folder: where the cells find their files; here, if left out.
+    """
+
+    fast: bool = False
+    older: bool = False
+    folder: Path | None = None
     answers: "queue.Queue[str]" = field(default_factory=queue.Queue)
 
     def __post_init__(self) -> None:
@@ -53,6 +66,8 @@ class Worker:
             text=True,
             encoding="utf-8",
             env=environment,
+            cwd=self.folder,
+            start_new_session=True,  # Ctrl-C is for the runner, which then ends this one
         )
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -62,20 +77,18 @@ class Worker:
             self.answers.put(line)
         self.answers.put("")  # the process has ended
 
-    def ask(self, source: str, timeout: float | None) -> dict[str, Any] | None:
-        """What a cell has left; None where it took too long, and the process is gone.
+    def ask(self, source: str | None, timeout: float | None = None) -> dict[str, Any]:
+        """What a cell has left; of None, which begins a new notebook, nothing.
 
         Raises:
+            TimeoutError: it took too long and did not heed an interrupt: the process is gone.
             EOFError: the process has ended without an answer.
         """
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(source) + "\n")
             self.process.stdin.flush()
-            answer = self.answers.get(timeout=timeout)
-        except queue.Empty:
-            self.stop()
-            return None
+            answer = self._answer(timeout)
         except BrokenPipeError:
             answer = ""
         if not answer:
@@ -83,8 +96,28 @@ class Worker:
         found: dict[str, Any] = json.loads(answer)
         return found
 
+    def _answer(self, timeout: float | None) -> str:
+        try:
+            return self.answers.get(timeout=timeout)
+        except queue.Empty:
+            self.interrupt()
+        try:
+            answer = self.answers.get(timeout=GRACE)
+        except queue.Empty:
+            self.stop()
+            raise TimeoutError from None
+        return json.dumps({"late": True, **json.loads(answer)}) if answer else answer
+
+    def interrupt(self) -> None:
+        """Let the cell that runs end as Ctrl-C ends it: what it has left so far is kept."""
+        if os.name == "posix":  # elsewhere there is no such signal for one process
+            self.process.send_signal(signal.SIGINT)
+
     def stop(self) -> None:
-        """End the process."""
+        """End the process, and the workers that its cells have started."""
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError):  # it is gone already
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
 
@@ -95,6 +128,7 @@ def run_cells(
     older: bool = False,
     timeout: float | None = None,
     keep_going: bool = False,
+    folder: Path | None = None,
 ) -> Iterator[Done]:
     """Run the code cells in their order, and tell of each when it has ended.
 
@@ -102,28 +136,45 @@ def run_cells(
         cells: keep what they leave in their ``outputs``.
         fast: two batches of one epoch.
         older: the second edition's meaning, where the two disagree.
-        timeout: most seconds of a cell; after one that takes longer none is run.
+        timeout: most seconds of a cell; one that takes longer is interrupted, and has failed.
         keep_going: run the cells behind a failed one, too.
+        folder: where the cells find their files; here, if left out.
     """
-    worker, ended = Worker(fast, older), ""
+    worker = Worker(fast, older, folder)
     try:
-        for number, cell in enumerate((c for c in cells if c.code), 1):
-            if ended:
-                yield Done(number, cell, verdict="not run", told=ended)
-                continue
-            done = run_cell(worker, number, cell, timeout)
-            if done.verdict in ("too long", "lost") or (
-                done.verdict == "failed" and not keep_going
-            ):
-                ended = f"cell {number} {done.verdict}"
-            yield done
+        yield from run_with(worker, cells, timeout, keep_going)
     finally:
         worker.stop()
 
 
-def run_cell(worker: Worker, number: int, cell: Cell, timeout: float | None) -> Done:
-    """One cell; what the notebook alone understands is passed over."""
-    source, skipped = prepared(cell.source)
+def run_with(
+    worker: Worker, cells: list[Cell], timeout: float | None = None, keep_going: bool = False
+) -> Iterator[Done]:
+    """`run_cells` in a process that is there already."""
+    ended, tabs = "", default_tab(cells)
+    for number, cell in enumerate((c for c in cells if c.code), 1):
+        if ended:
+            yield Done(number, cell, verdict="not run", told=ended)
+            continue
+        done = run_cell(worker, number, cell, timeout, tabs)
+        if done.verdict == "lost" or (done.verdict in FAILED and not keep_going):
+            ended = f"cell {number} {done.verdict}"
+        yield done
+
+
+def run_cell(
+    worker: Worker, number: int, cell: Cell, timeout: float | None, default: str = "all"
+) -> Done:
+    """One cell; what the notebook alone understands is passed over.
+
+    Args:
+        worker: executes it.
+        number: of the code cell, from 1.
+        cell: keeps what it leaves.
+        timeout: most seconds.
+        default: the framework of a cell that names none.
+    """
+    source, skipped = prepared(cell.source, default)
     if not source.strip():
         return Done(number, cell, verdict="passed over", told="; ".join(skipped))
     began = time.perf_counter()
@@ -131,10 +182,14 @@ def run_cell(worker: Worker, number: int, cell: Cell, timeout: float | None) -> 
         answer = worker.ask(source, timeout)
     except EOFError as error:
         return Done(number, cell, time.perf_counter() - began, "lost", str(error))
+    except TimeoutError:
+        told = f"stopped after {timeout:g} s; it heeded no interrupt, and the names are gone"
+        return Done(number, cell, time.perf_counter() - began, "lost", told)
     seconds = time.perf_counter() - began
-    if answer is None:
-        return Done(number, cell, seconds, "too long", f"stopped after {timeout:g} s")
-    cell.outputs = answer["outputs"]
+    cell.outputs, cell.run = answer["outputs"], True
+    if "late" in answer:
+        where = answer["error"].partition(":")[0] if ":" in answer["error"] else "its end"
+        return Done(number, cell, seconds, "too long", f"stopped after {timeout:g} s, in {where}")
     if answer["error"]:
         return Done(number, cell, seconds, "failed", answer["error"])
     return Done(number, cell, seconds, told="; ".join(f"without {line}" for line in skipped))

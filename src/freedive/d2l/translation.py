@@ -34,13 +34,13 @@ def corpus_class() -> type[TranslationData]:
     if why and name != "fra-eng":
         print(f"d2l: {why}: {name}, made by code, stands in", file=sys.stderr)
     found: Any = data_class(name)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 @cache
 def pairs_of_text() -> str:
     """All pairs, a line each with a tab between the two."""
-    data: Any = corpus_class()(num_train=10_000)  # type: ignore[call-arg]
+    data: Any = corpus_class()(num_train=10_000)
     return "\n".join(f"{source}\t{target}" for source, target in data.read())
 
 
@@ -189,7 +189,7 @@ class Seq2Seq(EncoderDecoder):
         super().__init__(encoder, decoder)
         self.save_hyperparameters(ignore=["encoder", "decoder"])
 
-    def loss(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:  # type: ignore
+    def loss(self, Y_hat: Tensor, Y: Tensor, averaged: bool = True) -> Tensor:
         """The mean cross-entropy of tokens that are no padding (R19)."""
         return masked_cross_entropy(Y_hat, Y, self.tgt_pad)
 

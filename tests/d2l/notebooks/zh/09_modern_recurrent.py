@@ -21,7 +21,7 @@ source, target = d2l.tokenize_nmt(text, 600)
 assert len(source) == len(target) == 600
 d2l.show_list_len_pair_hist(['source', 'target'], '# tokens per sequence', 'count', source, target)
 src_vocab = d2l.Vocab(source, min_freq=2, reserved_tokens=['<pad>', '<bos>', '<eos>'])
-assert d2l.truncate_pad(src_vocab[source[0]], 10, src_vocab['<pad>'])[-1] == src_vocab['<pad>']
+assert d2l.truncate_pad(src_vocab[source[0]], 99, src_vocab['<pad>'])[-1] == src_vocab['<pad>']
 
 # %%
 class Seq2SeqDecoder(d2l.Decoder):
