@@ -95,21 +95,32 @@ class Heads(scratch.MultiHeadAttention):
 
 class MultiHeadAttention(Heads):
     """Multi-head attention: ``(num_hiddens, num_heads, dropout, bias)``, or with ``key_size,
-    query_size, value_size`` before, as in the second edition."""
+    query_size, value_size`` before, as in the second edition: any sizes."""
+
+    SIZES = ("key_size", "query_size", "value_size")
 
     def __init__(self, *args: Any, **kwargs: Any):
-        if len(args) > 4 or "key_size" in kwargs:
-            sizes = ("key_size", "query_size", "value_size")
-            names = (*sizes, "num_hiddens", "num_heads", "dropout", "bias")
-            given = {**dict(zip(names, args, strict=False)), **kwargs}
-            wanted = {given.pop(name) for name in sizes}
-            if wanted != {given["num_hiddens"]}:
+        older = len(args) > 4 or "key_size" in kwargs
+        names = (*(self.SIZES if older else ()), "num_hiddens", "num_heads", "dropout", "bias")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        given.pop("use_bias", None)  # TensorFlow's word, which PyTorch's tabs passed on unread
+        sizes = [given.pop(name) for name in self.SIZES] if older else [given["num_hiddens"]] * 3
+        super().__init__(**given)
+        self.widths = dict(zip(("keys", "queries", "values"), sizes, strict=True))
+        for name, width in self.widths.items():
+            if width != self.num_hiddens:
+                layer = self.linear(width, self.num_hiddens, bias=given.get("bias", False))
+                setattr(self, f"W_{name[0]}", layer)
+
+    def check(self, queries: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Refuse inputs of another width than was told."""
+        for name, part in {"queries": queries, "keys": keys, "values": values}.items():
+            if part.shape[-1] != self.widths[name]:
                 raise ValueError(
-                    f"key, query and value sizes {sorted(wanted)} differ from num_hiddens="
-                    f"{given['num_hiddens']}: map them before, freedive's heads share one width"
+                    f"MultiHeadAttention wants {name} of {self.widths[name]} features, got "
+                    f"{part.shape[-1]}: MultiHeadAttention(key_size, query_size, value_size, "
+                    "num_hiddens, num_heads, dropout) takes any sizes"
                 )
-            args, kwargs = (), given
-        super().__init__(*args, **{name: v for name, v in kwargs.items() if name != "use_bias"})
 
 
 def transpose_qkv(X: Tensor, num_heads: int) -> Tensor:

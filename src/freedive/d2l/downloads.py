@@ -6,7 +6,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pooch
+import requests
+
 from freedive.core.errors import DataError
+from freedive.data.fetch import TIMEOUTS, is_page
 from freedive.data.store import cache_dir, given_root
 
 DATA_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
@@ -54,14 +58,10 @@ def download(url: str, folder: str | None = None, sha1_hash: str | None = None) 
 
 def fetched(url: str, sha1_hash: str | None, name: str, where: Path) -> str:
     """Fetch a file; it gets its name when all of it is there and is what it should be."""
-    import pooch
-    import requests
-
     try:
         where.mkdir(parents=True, exist_ok=True)
         known = f"sha1:{sha1_hash}" if sha1_hash else None
-        loader = pooch.HTTPDownloader(timeout=(5, 30))
-        return str(pooch.retrieve(url, known, name, where, downloader=loader))
+        return str(pooch.retrieve(url, known, name, where, downloader=no_page))
     except requests.RequestException as error:
         reason = str(error).partition(" for url")[0].partition("(Caused")[0][:80]
         raise DataError(f"cannot get {url} ({reason}): put {name} by hand into {where}") from None
@@ -75,6 +75,18 @@ def fetched(url: str, sha1_hash: str | None, name: str, where: Path) -> str:
             f"cannot write {where} ({error.strerror or error}): make room there, or set "
             "FREEDIVE_CACHE to a folder that can be written"
         ) from None
+
+
+def no_page(url: str, output: str, pool: object) -> None:
+    """A downloader for pooch that refuses what a login or an error answers with."""
+    pooch.HTTPDownloader(timeout=TIMEOUTS)(url, output, pool)
+    with open(output, "rb") as stream:
+        page = is_page(stream.read(512))
+    if page and not url.endswith((".htm", ".html")):
+        raise DataError(
+            f"{url} answered with an HTML page (an error, or does the network want a login?): get "
+            "the file by hand, and pass its folder"
+        )
 
 
 def sha1(path: Path) -> str:

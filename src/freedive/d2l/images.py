@@ -1,7 +1,7 @@
 """Fashion-MNIST and classification, as both editions have them (chapters 3, 4, 6 and 7)."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from freedive.core import loader, metrics
 from freedive.d2l import fast
 from freedive.d2l.plotting import Animator, show_images
-from freedive.d2l.protocol import BATCHES, Classifier, DataModule, Few
+from freedive.d2l.protocol import BATCHES, Classifier, DataModule, EachTime, Few
 from freedive.d2l.timing import Accumulator, Timer
 from freedive.data.garments import CLASSES
 from freedive.data.images import LabelledImages, as_floats
@@ -66,15 +66,6 @@ def batches_of(
         return resized(batch[0], size), batch[1]
 
     return EachTime(columns, batch_size, shuffle=shuffle, transform=floats)
-
-
-class EachTime(loader.TensorLoader):
-    """A loader that shuffles anew each time it is iterated over, with nobody to count epochs."""
-
-    def __iter__(self) -> Iterator[loader.Batch]:
-        if self.shuffle:
-            self.seed = int(torch.randint(2**31, ()))
-        return super().__iter__()
 
 
 class FashionMNIST(DataModule):

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -11,8 +12,9 @@ from torch import Tensor, nn
 
 from freedive.core import board, data, module, trainer
 from freedive.core.device import num_gpus as gpus_here
+from freedive.core.history import History
 from freedive.core.hyperparameters import HyperParameters
-from freedive.core.loader import TensorLoader
+from freedive.core.loader import Batch, TensorLoader
 from freedive.core.metrics import Meter
 from freedive.d2l import fast
 from freedive.d2l.plotting import LIVE
@@ -102,7 +104,23 @@ class DataModule(data.DataModule):
         self, tensors: Sequence[Tensor], train: bool, indices: slice = slice(0, None)
     ) -> TensorLoader:
         """Batches of some rows of tensors, shuffled for training."""
-        return super().get_tensorloader(tuple(tensors), train, indices)
+        return EachTime([t[indices] for t in tensors], self.batch_size, shuffle=train)
+
+
+class EachTime(TensorLoader):
+    """A loader that shuffles anew each time it is iterated over, with nobody to count epochs.
+
+    It remembers the latest batch, whose size a loop of somebody else's does not tell.
+    """
+
+    latest: Batch = ()
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.shuffle:
+            self.seed, self.epoch = int(torch.randint(2**31, ())), 0
+        for batch in super().__iter__():
+            self.latest = batch
+            yield batch
 
 
 class Trainer(trainer.Trainer):
@@ -123,6 +141,13 @@ class Trainer(trainer.Trainer):
             progress=False,
         )
         self.gpus = [] if self.device.type == "cpu" else [self.device]
+
+    def fit(self, model: Any, data: Any, resume: bool = False) -> History:
+        """Train a model; it knows its trainer afterwards, too."""
+        try:
+            return super().fit(model, data, resume)
+        finally:
+            model.trainer = self
 
     def prepare_data(self, data: Any) -> None:
         """Take the loaders; in fast mode two batches of each."""
@@ -153,7 +178,9 @@ class Trainer(trainer.Trainer):
     def record(self, key: str, value: Tensor | float, train: bool) -> None:
         """Note a batch's mean; where the batch is not known, each counts alike."""
         name = f"{'train' if train else 'val'}_{key}"
-        self.meter.add(name, value, self.model.weight(self.batch) if len(self.batch) else 1)
+        loader = self.train_dataloader if train else self.val_dataloader
+        batch = self.batch or getattr(loader, "latest", ())
+        self.meter.add(name, value, self.model.weight(batch) if len(batch) else 1)
 
     def _fit_epochs(self) -> None:
         while self.epoch < self.max_epochs and not self.stopped:
@@ -180,7 +207,7 @@ class Few:
     """The first batches of a loader, anew each time."""
 
     def __init__(self, loader: Iterable[Any], number: int = BATCHES):
-        self.loader, self.number = loader, number
+        self.loader, self.number, self.latest = loader, number, ()
 
     def __len__(self) -> int:
         with contextlib.suppress(TypeError):
@@ -188,5 +215,6 @@ class Few:
         return self.number
 
     def __iter__(self) -> Iterator[Any]:
-        for _, batch in zip(range(self.number), self.loader, strict=False):
+        for batch in islice(self.loader, self.number):
+            self.latest = batch
             yield batch

@@ -34,7 +34,7 @@ def unpacked(data: bytes, where: str, member: str = "") -> bytes:
         DataError: for a damaged file, an archive without the member, or a web page under a data
             file's name.
     """
-    if data[:512].lstrip().lower().startswith((b"<!doctype", b"<html")):
+    if is_page(data):
         raise DataError(
             f"{where} is an HTML page, not data (an error or login page was saved): "
             "delete it and get the file again"
@@ -49,6 +49,11 @@ def unpacked(data: bytes, where: str, member: str = "") -> bytes:
         raise DataError(
             f"{where} is a damaged or cut-off gzip file ({error}): delete it and get it again"
         ) from None
+
+
+def is_page(data: bytes) -> bool:
+    """Whether a file begins as a web page does: as what a login or an error answers with."""
+    return data[:512].lstrip().lower().startswith((b"<!doctype", b"<html"))
 
 
 def _unzipped(data: bytes, where: str, member: str) -> bytes:
