@@ -44,7 +44,8 @@ class Said(io.StringIO):
 
     def lines(self) -> list[str]:
         """As a terminal shows them in the end: a bar that is drawn over itself is one line."""
-        text = re.sub(r"[^\n]*\r(?!\n)", "", self.getvalue().replace("\r\n", "\n"))
+        lines = self.getvalue().replace("\r\n", "\n").split("\n")
+        text = "\n".join(line.rpartition("\r")[2] for line in lines)
         return text.splitlines(keepends=True)
 
 
