@@ -78,7 +78,7 @@ def test_show_takes_a_preset_and_the_books_size(call: Call) -> None:
     assert "no preset of alexnet" in call("show", "alexnet", "--preset", "smal").error
 
 
-@pytest.mark.parametrize("id", ["linear-regression", "lenet-bn", "lstm-lm", "transformer"])
+@pytest.mark.parametrize("id", ["linear-regression", "lstm-lm", "transformer"])
 def test_compare_finds_scratch_and_concise_equal(call: Call, id: str) -> None:
     data = find_system(id).data
     arguments = ("--data", getattr(data, "standin", None) or data.name)

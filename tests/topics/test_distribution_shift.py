@@ -1,6 +1,5 @@
 """Shift and its corrections, and the loops: against closed forms, NumPy and slow loops."""
 
-import json
 import math
 
 import numpy as np
@@ -418,23 +417,6 @@ def test_a_claim_fails_where_its_correction_is_taken_away(monkeypatch):
     found = {entry.check.__name__: entry for entry in catalog.claims("distribution_shift")}
     for name in ("learnt_ratio", "unequal_samples", "covariate_restored", "exploration"):
         assert not all(verdict.holds for verdict in found[name].verify()), name
-
-
-@pytest.mark.parametrize("id", LABS)
-def test_a_lab_does_the_same_each_time_and_leaves_no_trace(id, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    run, small = LABS[id]
-    flags = [w for n, v in small.items() for w in (f"--{n.replace('_', '-')}", str(v))]
-    state = torch.get_rng_state()
-    assert main(["lab", id, *flags, "--json", "--out", "first"]) == 0
-    report = run(**small)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert len(json.loads(capsys.readouterr().out)["files"]) == 1 + len(report.figures) == 3
-    second = report.save(tmp_path / "second")
-    assert second[0].read_bytes() == (tmp_path / "first" / "report.json").read_bytes()
-    if id in ("covariate-shift", "label-shift"):
-        assert run(**small, seed=1).numbers != report.numbers
-    assert catalog.LABS[id].section.startswith("4.7.")
 
 
 def test_correction_restores_accuracy():

@@ -1,7 +1,6 @@
 """Kernels, Nadaraya–Watson and a width that is learnt, beside loops and finite differences."""
 
 import inspect
-import json
 import math
 import re
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from freedive import catalog
 from freedive.cli.main import main
 from freedive.core.errors import UsageError
 from freedive.core.random import generator
@@ -334,21 +332,6 @@ def test_no_point_lies_outside_the_hull_and_no_corner_inside():
     farthest = (points @ torch.stack([angles.cos(), angles.sin()])).argmax(dim=0).unique()
     assert {*map(tuple, corners.tolist())} == {*map(tuple, points[farthest].tolist())}
     assert hull(points[:1]).tolist() == points[:1].tolist()
-
-
-def test_the_lab_does_the_same_each_time_and_leaves_no_trace(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    state = torch.get_rng_state()
-    words = ["--num-points", "12", "--steps", "5", "--widths", "0.2"]
-    assert main(["lab", "kernel-regression", *words, "--json", "--out", "first"]) == 0
-    report = kernel_regression(num_points=12, steps=5, widths=(0.2,))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert catalog.LABS["kernel-regression"].section == "11.2"
-    assert len(json.loads(capsys.readouterr().out)["files"]) == 1 + len(report.figures) == 7
-    for slow in ("kernels", "fits", "learnt", "pooling"):  # drawn by what draws the others
-        del report.figures[slow]
-    for path in report.save(tmp_path / "second"):
-        assert path.read_bytes() == (tmp_path / "first" / path.name).read_bytes()
 
 
 def test_the_lab_says_what_the_functions_say():

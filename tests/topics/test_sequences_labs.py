@@ -1,15 +1,11 @@
 """The labs of the room: what they find, at their smallest, from the command line."""
 
 import functools
-import json
 
 import pytest
-import torch
 
-from freedive import catalog
 from freedive.cli.main import main
 from freedive.core.errors import UsageError
-from freedive.core.report import Report
 from freedive.topics.sequences import (
     batches_lab,
     markov_lab,
@@ -34,22 +30,6 @@ def report_of(id):
     """A lab's report with its smallest settings, made once."""
     lab, settings = LABS[id]
     return lab(**settings)
-
-
-@pytest.mark.parametrize("id", LABS)
-def test_a_lab_does_the_same_each_time_and_leaves_no_trace(id, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    flags = [w for k, v in LABS[id][1].items() for w in (f"--{k.replace('_', '-')}", str(v))]
-    state = torch.get_rng_state()
-    assert main(["lab", id, *flags, "--json", "--out", "first"]) == 0
-    report = report_of(id)
-    assert torch.equal(torch.get_rng_state(), state)
-    assert isinstance(report, Report)
-    assert catalog.LABS[id].section.startswith("9.")
-    files = json.loads(capsys.readouterr().out)["files"]
-    assert len(files) == 1 + len(report.figures) > 1
-    for path in report.save(tmp_path / "second"):
-        assert path.read_bytes() == (tmp_path / "first" / path.name).read_bytes()
 
 
 @pytest.mark.parametrize(

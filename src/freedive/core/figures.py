@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -50,14 +51,23 @@ def gallery_figure(
     """Images in a grid, each under its title."""
     from matplotlib.figure import Figure
 
-    nrows = max(1, -(-len(images) // ncols))
-    figure = Figure(figsize=(1.5 * ncols, 0.4 + 1.9 * nrows), layout="constrained")
-    figure.suptitle(title)
-    for i, axes in enumerate(figure.subplots(nrows, ncols, squeeze=False).flat):
-        axes.axis("off")
-        if i < len(images):
-            axes.imshow(images[i].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy(), cmap="gray")
-            axes.set_title(titles[i], fontsize=9)
+    n, _, height, width = images.shape
+    nrows = max(1, -(-n // ncols))
+    room, gap = max(1, height // 3), max(1, width // 12)  # above an image for its title, beside it
+    # one picture of them all: axes of its own for each would take matplotlib seconds
+    tiles = torch.ones(nrows * ncols, 3, room + height, width + gap)
+    tiles[:n, :, room:, :width] = images.float().clamp(0, 1).cpu()
+    mosaic = tiles.unflatten(0, (nrows, ncols)).permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)
+    inches = 0.4 + 1.9 * nrows
+    figure = Figure(figsize=(1.5 * ncols, inches))
+    figure.suptitle(title, y=1 - 0.1 / inches, va="top")
+    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98 - 0.4 / inches))
+    axes.axis("off")
+    axes.imshow(mosaic.numpy(), interpolation="nearest")
+    for i, text in enumerate(titles[:n]):
+        row, column = divmod(i, ncols)
+        x, y = column * (width + gap) + width / 2, row * (room + height) + 0.9 * room
+        axes.text(x, y, text, ha="center", va="bottom", fontsize=9)
     return figure
 
 
@@ -76,7 +86,8 @@ def confusion_figure(
         for j in range(n):
             colour = "white" if shares[i, j] > 0.5 else "black"
             count = int(matrix[i, j])
-            axes.text(j, i, str(count) if count else "·", ha="center", va="center", color=colour)
+            text = axes.text(j, i, str(count) if count else "·", ha="center", va="center")
+            text.set(color=colour, in_layout=False)  # which lies inside: no room is made for it
     axes.set_xticks(range(n), class_names, rotation=45, ha="right")
     axes.set_yticks(range(n), class_names)
     axes.set(xlabel="predicted", ylabel="true", title=title)

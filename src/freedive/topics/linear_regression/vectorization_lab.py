@@ -2,21 +2,26 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from freedive.catalog import lab
+from freedive.core.figures import ACCENT, INK, SECOND
 from freedive.core.hyperparameters import Bounds, Whole
 from freedive.core.random import generator
 from freedive.core.report import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Operation = Literal["add", "dot", "matrix-vector"]
 Size = Annotated[int, Bounds(1, 100_000, whole=True)]
 Repeats = Annotated[int, Bounds(1, 20, whole=True)]
 LOOP, NUMBERS, ONE_CALL = "loop over a tensor's entries", "loop over Python numbers", "one call"
+TENSOR_RATIO = "tensor loop / call"
 
 
 @lab("vectorization", section="3.1.2")
@@ -50,6 +55,7 @@ def vectorization(
             "largest relative difference": max(gaps),
         },
         tables={"measured on this machine, another time each run": rows},
+        figures={"seconds": seconds_figure(rows)},
         notes=[
             "each entry of a loop passes through Python; one call passes through it once",
             "a loop that reads single entries of a tensor makes a tensor of each: the dearest way",
@@ -136,7 +142,32 @@ def fastest(way: Callable[[], Any], tries: int) -> float:
 def time_row(n: int, seconds: dict[str, float]) -> dict[str, object]:
     """Times in microseconds, and how many calls fit into a loop."""
     row: dict[str, object] = {"entries": n}
-    row |= {f"{name}, µs": float(f"{1e6 * t:.4g}") for name, t in seconds.items()}
-    for name, short in ((LOOP, "tensor loop / call"), (NUMBERS, "Python loop / call")):
+    row |= {micros(name): float(f"{1e6 * t:.4g}") for name, t in seconds.items()}
+    for name, short in ((LOOP, TENSOR_RATIO), (NUMBERS, "Python loop / call")):
         row[short] = float(f"{seconds[name] / seconds[ONE_CALL]:.3g}")
     return row
+
+
+def micros(name: str) -> str:
+    """The column of a way's times."""
+    return f"{name}, µs"
+
+
+def seconds_figure(rows: list[dict[str, Any]]) -> "Figure":
+    """Time by size, for each way: loops are straight, a call first costs its own price."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    sizes = [row["entries"] for row in rows]
+    for name, colour, marker in ((LOOP, ACCENT, "o"), (NUMBERS, SECOND, "s"), (ONE_CALL, INK, "^")):
+        axes.loglog(sizes, [row[micros(name)] for row in rows], color=colour, marker=marker)
+        axes.annotate(name, (sizes[-1], rows[-1][micros(name)]), (-6, 6), color=colour,
+                      textcoords="offset points", ha="right", va="bottom")  # fmt: skip
+    ratio = rows[-1][TENSOR_RATIO]
+    axes.set(
+        xlabel="entries", ylabel="µs, the fastest try", title=f"one call is {ratio:g} times as fast"
+    )
+    axes.margins(y=0.15)
+    axes.grid(alpha=0.3)
+    return figure
