@@ -9,7 +9,7 @@ import torch
 from jaxtyping import install_import_hook
 from torch import Tensor
 
-# before freedive is imported: from here on, the shapes in signatures are checked at every call
+# before freedive is imported: from here on, the shapes in signatures are checked
 SHAPED = ["freedive.core.metrics", "freedive.core.module", "freedive.core.samples",
           "freedive.core.figures", "freedive.data.images", "freedive.data.own_images",
           "freedive.data.synthetic", "freedive.data.text", "freedive.data.translation",
@@ -59,6 +59,7 @@ def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 def seeded() -> None:
     """Every test draws the same numbers, whatever ran before it."""
     seed_everything(0)
+    tests.shapes.check_anew()
 
 
 @pytest.fixture
