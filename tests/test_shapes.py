@@ -17,9 +17,8 @@ def test_a_wrong_shape_is_refused_until_a_function_has_been_called_often(turn):
     for _ in range(2 * shapes.CALLS):
         corr2d(X, K)
     assert corr2d(X, K).shape == (2, 2)
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises(IndexError):
         corr2d(X[0], K)
-    assert not isinstance(caught.value, TypeCheckError)
 
 
 def test_sizes_of_one_name_are_equal():

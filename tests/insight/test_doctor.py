@@ -37,10 +37,9 @@ def test_no_finding_on_any_healthy_system_of_the_catalog(id, form):
     for name in [light(entry)] if light(entry) else [None, *entry.presets]:
         settings = entry.preset(name)  # the other presets have the same blocks, for minutes
         data = tiny(entry.data, **settings)
-        for seed in range(1 if light(entry) or form == "scratch" else 2):  # seconds, where deep
-            torch.manual_seed(seed)
-            model = kind(**arguments_for(kind, data, **settings))
-            assert str(doctor(model, data)) == "nothing found"
+        torch.manual_seed(0)
+        model = kind(**arguments_for(kind, data, **settings))
+        assert str(doctor(model, data)) == "nothing found"
 
 
 class Attends(nn.Module):

@@ -48,7 +48,7 @@ def draw_laws(
     low, high = min(x), max(x)
     grid = [low * (high / low) ** (i / 100) for i in range(101)]
     straight = f"{line.scale:.3g} x^(−{line.exponent:.3f})"
-    bent = f"{floor.floor:.3g} + {floor.scale:.3g} x^(−{floor.exponent:.3f})"
+    bent = f"{floor.floor:.2f} + {floor.scale:.3g} x^(−{floor.exponent:.3f})"
     axes.plot(grid, [line(at) for at in grid], color=ACCENT, lw=2, label=straight)
     axes.plot(grid, [floor(at) for at in grid], color=SECOND, lw=2, ls="--", label=bent)
     axes.plot(x[:-1], losses[:-1], "o", color=INK, label="measured, fitted to")

@@ -65,7 +65,7 @@ class Run:
 def scaling(
     by: By = "parameters",
     runs: Annotated[int, Bounds(6, len(WIDTHS), whole=True)] = 6,
-    tokens: Annotated[int, Bounds(8_192, 10**9, whole=True)] = 65_536,
+    tokens: Annotated[int, Bounds(8_192, 10**9, whole=True)] = 49_152,
     data: TextName = "auto",
     seed: Whole = 0,
 ) -> Report:
