@@ -149,20 +149,22 @@ def attentions(device: torch.device) -> Iterator[Contest]:
 
 def writings(device: torch.device) -> Iterator[Contest]:
     """(d) Tokens of a GPT with its memory, and with all tokens read anew for each."""
-    model = GPT(num_steps=WRITTEN + 1).to(device).eval()
+    for num_hiddens in (128, 256, 512):
+        model = GPT(num_steps=WRITTEN + 1, num_hiddens=num_hiddens).to(device).eval()
 
-    def with_memory() -> None:
-        for _ in model.generate([1], WRITTEN, temperature=0.0):
-            pass
+        def with_memory(model: GPT = model) -> None:
+            for _ in model.generate([1], WRITTEN, temperature=0.0):
+                pass
 
-    @torch.inference_mode()
-    def without() -> None:
-        text = torch.ones(1, 1, dtype=torch.int64, device=device)
-        for _ in range(WRITTEN):
-            text = torch.cat([text, model(text)[:, -1:].argmax(dim=-1)], dim=1)
-            text[0, -1].item()  # as whoever reads along
+        @torch.inference_mode()
+        def without(model: GPT = model) -> None:
+            text = torch.ones(1, 1, dtype=torch.int64, device=device)
+            for _ in range(WRITTEN):
+                text = torch.cat([text, model(text)[:, -1:].argmax(dim=-1)], dim=1)
+                text[0, -1].item()  # as whoever reads along
 
-    yield f"GPT, {WRITTEN} tokens", "memory / none", with_memory, without
+        what = f"GPT of width {num_hiddens}, {WRITTEN} tokens"
+        yield what, "memory / none", with_memory, without
 
 
 def by_hand(

@@ -10,10 +10,12 @@ from torch import nn
 @contextmanager
 def predicting(model: nn.Module) -> Iterator[None]:
     """Without dropout and without gradients; afterwards the model is in the mode it was in."""
-    training = model.training
-    model.eval()
+    training, changed = model.training, any(part.training for part in model.modules())
+    if changed:  # to set a mode costs as much as a small step, and texts are written token by token
+        model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        model.train(training)
+        if changed:
+            model.train(training)
