@@ -113,6 +113,26 @@ def limits_of_a_gru() -> Evidence:
     yield net(X, H)[1], H, 1e-6
 
 
+@claim(
+    "10.2.3",
+    "the reset gate acts on the state before its product, and each gate has its biases",
+    source="002b C55",
+)
+def a_step_of_the_book() -> Evidence:
+    """A step with weights and biases at random beside the four equations."""
+    X, H = torch.randn(BATCH, INPUTS), torch.randn(BATCH, HIDDENS)
+    net = GRU(INPUTS, HIDDENS, convention="book")
+    for parameter in net.parameters():
+        nn.init.normal_(parameter)
+    layer = net[0]
+    W_x, W_h, b_x, b_h = (
+        part.split(HIDDENS, dim=-1) for part in (layer.W_x, layer.W_h, layer.b_x, layer.b_h)
+    )
+    R, Z = (torch.sigmoid(X @ W_x[i] + b_x[i] + H @ W_h[i] + b_h[i]) for i in (0, 1))
+    H_tilde = torch.tanh(X @ W_x[2] + b_x[2] + (R * H) @ W_h[2] + b_h[2])
+    yield net(X[None], H[None])[0][0], Z * H + (1 - Z) * H_tilde, 1e-5
+
+
 @erratum(
     "10.2.1",
     "an open reset gate gives a plain RNN only where the update gate is shut as well",

@@ -237,3 +237,37 @@ def state_of_any_batch() -> Evidence:
         except ValueError:
             unpacked = False
         yield unpacked, printed_works
+
+
+@claim(
+    "9.6",
+    "layers in both directions go on from any state as torch's do; a token is its one-hot vector",
+    source="REGRESSIONS R28",
+)
+def states_of_any_batch() -> Evidence:
+    """Two layers, two directions, three examples, weights and biases at random."""
+    theirs = nn.RNN(5, 4, num_layers=2, bidirectional=True)
+    ours = RNN(5, 4, num_layers=2, bidirectional=True)
+    with torch.no_grad():
+        for t, o in zip(theirs.parameters(), ours.parameters(), strict=True):
+            nn.init.normal_(t)
+            o.copy_(t.T if t.dim() == 2 else t)
+    tokens, state = torch.randint(5, (7, 3)), torch.randn(4, 3, 4)
+    X = F.one_hot(tokens, 5).float()
+    for found, expected in zip(ours(X, state), theirs(X, state), strict=True):
+        yield found, expected, 1e-5
+    yield ours(tokens, state)[0], ours(X, state)[0], 1e-5
+
+
+@claim(
+    "9.6",
+    "weights begin as torch's: uniform between −1/√h and 1/√h",
+    source="REGRESSIONS R24",
+)
+def initial_weights() -> Evidence:
+    """The farthest weight, and the spread, which is 1/√(3h)."""
+    h = 64
+    layer = RNN(200, h)[0]
+    for weight in (layer.W_x.detach(), layer.W_h.detach()):
+        yield float(weight.abs().max()), (0.95 * h**-0.5, h**-0.5)
+        yield float(weight.std()), (0.95 * (3 * h) ** -0.5, 1.05 * (3 * h) ** -0.5)
