@@ -1,6 +1,7 @@
 """What the book says about corrections of shift, as checks (sections 4.7.1 to 4.7.3)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from freedive.catalog import claim
@@ -17,6 +18,8 @@ from freedive.topics.distribution_shift.scratch import (
     density_ratio,
     effective_sample_size,
     fit_classifier,
+    newton_direction,
+    risk,
 )
 from freedive.topics.distribution_shift.shifts import (
     concept_sample,
@@ -85,6 +88,30 @@ def label_identity() -> Evidence:
     weighted = (q[:, None] * x_given_y * loss * label_weights(p, q)[:, None]).sum()
     yield weighted, float(true), 1e-12
     yield bool(torch.allclose((q[:, None] * x_given_y * loss).sum(), true)), False
+
+
+@claim(
+    "4.7.3.2",
+    "the weighted risk is convex; a Newton step is H⁻¹g, with g and H as autograd finds them",
+    "002a section 4.7.3",
+)
+def newton_step() -> Evidence:
+    """Eight weighted examples in three classes: the risk, its curvature, the step."""
+    chance = generator(0, 40)
+    A, V = (torch.randn(n, 3, generator=chance, dtype=torch.float64) for n in (8, 3))
+    beta, l2 = torch.rand(8, generator=chance, dtype=torch.float64), 0.3
+    y = torch.randint(3, (8,), generator=chance)
+
+    def weighted(flat: Tensor) -> Tensor:
+        losses = F.cross_entropy(A @ flat.reshape(3, 3), y, reduction="none")
+        return (beta * losses).mean() + l2 / 2 * (flat**2).sum()
+
+    g = torch.autograd.functional.jacobian(weighted, V.flatten())
+    H = torch.autograd.functional.hessian(weighted, V.flatten())
+    direction = newton_direction(A, torch.softmax(A @ V, dim=1), beta, g.reshape(3, 3), l2)
+    yield direction.flatten(), torch.linalg.solve(H, g), 1e-9
+    yield bool(torch.linalg.eigvalsh(H).min() > 0), True
+    yield risk(A, F.one_hot(y).double(), beta, V, l2), float(weighted(V.flatten())), 1e-9
 
 
 @claim("4.7.3.3", "the confusion matrix solves for the new shares: C p(y) = μ(ŷ)", "002a C81")

@@ -16,7 +16,11 @@ from freedive.core.trainer import Trainer
 from freedive.data.synthetic import SyntheticRegressionData
 from freedive.topics.linear_regression.claims import Evidence, normal
 from freedive.topics.linear_regression.concise import LinearRegression
-from freedive.topics.linear_regression.scratch import LinearRegressionScratch, huber_loss
+from freedive.topics.linear_regression.scratch import (
+    LinearRegressionScratch,
+    absolute_loss,
+    huber_loss,
+)
 
 LR, STEPS = 0.03, 96  # three epochs of 1000 examples in batches of 32
 TRUTH = torch.tensor([2.0, -3.4, 4.2])  # w and b of the book's data
@@ -164,7 +168,7 @@ def sum_and_mean() -> Evidence:
     "001_003_004 C35",
 )
 def huber() -> Evidence:
-    """For several σ; the default smooth_l1_loss is the case σ = 1."""
+    """For several σ; the default smooth_l1_loss is the case σ = 1, and |e| is l1_loss."""
     y_hat, y = 3 * normal(1000), normal(1000, stream=1)
     error = (y_hat - y).abs()
     for sigma in (0.5, 1.0, 2.0):
@@ -174,3 +178,4 @@ def huber() -> Evidence:
         yield given, huber_loss(y_hat, y, delta=sigma) / sigma, 1e-12
         default = F.smooth_l1_loss(y_hat, y, reduction="none")
         yield bool(torch.allclose(given, default)), sigma == 1.0
+    yield absolute_loss(y_hat, y), F.l1_loss(y_hat, y, reduction="none"), 1e-12

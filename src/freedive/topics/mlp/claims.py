@@ -175,6 +175,29 @@ def dropped_gradient() -> Evidence:
     yield gradient, (thinned != 0).double() / 0.75, 1e-12
 
 
+@claim("5.2.1", "each layer is an affine map of all its inputs, with a bias", "REGRESSIONS R18")
+def layers_with_biases() -> Evidence:
+    """Networks with parameters at random, beside torch's own affine map and ReLU."""
+    X = normal(4, 784)
+    for model in (MLPScratch().double(), DropoutMLPScratch().double().eval()):
+        for parameter in model.parameters():
+            nn.init.normal_(parameter)
+        W, b = ([p for p in model.parameters() if p.dim() == dim] for dim in (2, 1))
+        H = X
+        for i in range(len(W)):
+            H = F.linear(F.relu(H) if i else H, W[i].T, b[i])
+        yield model(X).detach(), H.detach(), 1e-8
+
+
+@claim("5.2.1", "weights begin as N(0, σ²), biases at 0", "REGRESSIONS R24")
+def initial_weights() -> Evidence:
+    """The spread of 200,000 weights: five standard errors to each side."""
+    model = MLPScratch(sigma=0.3)
+    error = 5 * 0.3 / math.sqrt(2 * model.W1.numel())
+    yield float(model.W1.detach().std()), 0.3, error
+    yield model.b1.detach().abs().max(), torch.tensor(0.0), 0.0
+
+
 @claim("5.6.4.2", "dropout is off in prediction", "002a C112")
 def off_in_prediction() -> Evidence:
     """In eval mode two passes are equal, in training mode they are not."""

@@ -161,3 +161,18 @@ def parameter_count() -> Evidence:
     for model in (SoftmaxRegressionScratch(), SoftmaxRegression()):
         yield sum(p.numel() for p in model.parameters()), 7850
         yield len(model(torch.zeros(256, 1, 28, 28)).argmax(dim=1)), 256
+
+
+@claim(
+    "4.4.2",
+    "the logits are XW + b; W begins as N(0, σ²), b at 0",
+    ("REGRESSIONS R18", "REGRESSIONS R24"),
+)
+def logits() -> Evidence:
+    """Torch's affine map with the same parameters; the spread within five standard errors."""
+    model, X = SoftmaxRegressionScratch(sigma=0.3).double(), normal(4, 784)
+    error = 5 * 0.3 / math.sqrt(2 * model.W.numel())
+    yield float(model.W.detach().std()), 0.3, error
+    yield model.b.detach(), torch.zeros(10).double(), 0.0
+    nn.init.normal_(model.b)
+    yield model(X).detach(), F.linear(X, model.W.T, model.b).detach(), 1e-9
