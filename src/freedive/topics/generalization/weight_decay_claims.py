@@ -262,3 +262,12 @@ def twice_the_step() -> Evidence:
         results.append(model.w.detach())
     yield results[0], w.detach(), 1e-12
     yield bool(torch.allclose(results[1], w.detach(), atol=1e-3)), False
+
+
+@claim("3.7.3", "the penalised model predicts Xw + b, with a bias of its own", "REGRESSIONS R18")
+def prediction_with_bias() -> Evidence:
+    """Torch's affine map with the same parameters."""
+    X, model = normal(5, 6), WeightDecayScratch(6).double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    yield model(X).detach(), F.linear(X, model.w.T, model.b).detach(), 1e-12

@@ -176,3 +176,18 @@ def logits() -> Evidence:
     yield model.b.detach(), torch.zeros(10).double(), 0.0
     nn.init.normal_(model.b)
     yield model(X).detach(), F.linear(X, model.W.T, model.b).detach(), 1e-9
+
+
+@claim(
+    "4.1.2.2",
+    "the loss of a distribution of labels is −Σ y log ŷ, its mean over the examples",
+    ("REGRESSIONS R31",),
+)
+def loss_of_soft_labels() -> Evidence:
+    """Probabilities as labels, beside torch's cross-entropy."""
+    logits, y = normal(6, 10), soft_labels(6, 10)
+    yield (
+        float(SoftmaxRegressionScratch().loss(logits, y)),
+        float(F.cross_entropy(logits, y)),
+        1e-12,
+    )
