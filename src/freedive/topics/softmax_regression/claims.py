@@ -181,7 +181,7 @@ def logits() -> Evidence:
 @claim(
     "4.1.2.2",
     "the loss of a distribution of labels is −Σ y log ŷ, its mean over the examples",
-    ("REGRESSIONS R31",),
+    "002a C51",
 )
 def loss_of_soft_labels() -> Evidence:
     """Probabilities as labels, beside torch's cross-entropy."""
