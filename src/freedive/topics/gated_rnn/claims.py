@@ -124,7 +124,7 @@ def a_step_of_the_book() -> Evidence:
     net = GRU(INPUTS, HIDDENS, convention="book")
     for parameter in net.parameters():
         nn.init.normal_(parameter)
-    layer = net[0]
+    layer: Any = net[0]
     W_x, W_h, b_x, b_h = (
         part.split(HIDDENS, dim=-1) for part in (layer.W_x, layer.W_h, layer.b_x, layer.b_h)
     )
