@@ -8,7 +8,7 @@ from freedive.catalog import claim, erratum
 from freedive.topics.convolution.dense_claims import Evidence, normal
 from freedive.topics.convolution.kernels import EDGE, stripes
 from freedive.topics.convolution.receptive_field import read_layers, receptive_fields
-from freedive.topics.convolution.scratch import convolve2d, corr2d
+from freedive.topics.convolution.scratch import Conv2d, convolve2d, corr2d
 
 
 @claim(
@@ -145,3 +145,19 @@ def stacked() -> Evidence:
         yield receptive_fields(read_layers("3 " * depth))[-1].size, sees
         yield depth * weights(3), depth * 9 * 8**2
         yield depth * weights(3) < weights(sees), True
+
+
+@claim(
+    "7.4.2",
+    "a layer of kernels adds a bias to each output channel, and begins as torch's",
+    "REGRESSIONS R24",
+)
+def layer_with_bias() -> Evidence:
+    """Torch's convolution with the same parameters; the farthest and the mean-square weight."""
+    layer, X = Conv2d(16, 64, kernel_size=3, padding=1), torch.randn(2, 16, 8, 8)
+    weight, bias = (p.detach() for p in layer.parameters())
+    bound = (16 * 9) ** -0.5
+    yield layer(X).detach(), F.conv2d(X, weight, bias, padding=1), 1e-5
+    yield float(weight.abs().max()), (0.99 * bound, bound)
+    yield float(weight.std()), (0.97 * bound / 3**0.5, 1.03 * bound / 3**0.5)
+    yield float(bias.std()), (0.7 * bound / 3**0.5, 1.3 * bound / 3**0.5)
