@@ -168,3 +168,11 @@ def attention_to_the_source() -> Evidence:
         nn.init.zeros_(block.cross_attention.W_o.weight)  # self-attention alone
     first, other = (model(source, X, whole) for source in sources)
     yield float((first - other).abs().max()), 0.0
+
+
+@claim("5.1.2", "GELU is x Φ(x), with the normal distribution's Φ", "002a section 5.1.2")
+def gelu_is_weighted_by_the_normal_distribution() -> Evidence:
+    """The distribution function as torch.distributions has it, and torch's own GELU."""
+    X = torch.linspace(-5, 5, 41, dtype=torch.float64)
+    yield scratch.gelu(X), X * torch.distributions.Normal(0.0, 1.0).cdf(X), 1e-12
+    yield scratch.gelu(X), nn.functional.gelu(X), 1e-12
