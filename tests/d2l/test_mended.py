@@ -6,6 +6,7 @@ import time
 import pytest
 import torch
 from sacrebleu.metrics import BLEU
+from tests.topics.attending import attention_tensors, load
 from torch import nn
 from torch.testing import assert_close
 
@@ -214,15 +215,7 @@ def test_R31_one_column_of_outputs_is_counted_rightly():
 def test_the_layers_behind_the_names_are_torchs_equals():
     theirs = nn.MultiheadAttention(8, 2, bias=False, batch_first=True)
     ours = d2l.MultiHeadAttention(8, 2, 0.0)
-    with torch.no_grad():
-        for layer, weight in zip(
-            (ours.W_q, ours.W_k, ours.W_v), theirs.in_proj_weight.chunk(3), strict=True
-        ):
-            next(layer.parameters()).copy_(weight if isinstance(layer, nn.Linear) else weight.T)
-        out = next(ours.W_o.parameters())
-        out.copy_(
-            theirs.out_proj.weight if isinstance(ours.W_o, nn.Linear) else theirs.out_proj.weight.T
-        )
+    load(ours, attention_tensors(theirs, lambda p: p.detach()))
     X = torch.randn(3, 5, 8)
     assert_close(ours(X, X, X, None), theirs(X, X, X)[0])
     assert ours.attention.attention_weights.shape == (6, 5, 5)

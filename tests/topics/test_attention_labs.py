@@ -21,13 +21,6 @@ from freedive.topics.attention.scoring_lab import (
     scores_of,
 )
 
-SMALL = {
-    "attention-scoring": ["--num-queries", "2", "--valid-lens", "2"],
-    "multi-head-attention": ["--sentence", "a b a", "--num-heads", "2", "--width", "4"],
-    "positional-encoding": ["--size", "6", "--num-positions", "9", "--columns", "0", "3"],
-}
-SECTIONS = dict(zip(SMALL, ("11.3", "11.5", "11.6.3"), strict=True))
-
 
 @pytest.mark.parametrize("score", ["dot-product", "unscaled", "additive"])
 @pytest.mark.parametrize("causal", [False, True])

@@ -19,7 +19,6 @@ from freedive.topics.rnn.spectra import (
     with_radius,
 )
 
-LABS = {"bptt": bptt, "vanishing-rnn": vanishing_rnn}
 TRUNCATED, RANDOMISED = "truncated: all error is bias", "randomised: all error is variance"
 
 

@@ -17,16 +17,6 @@ from freedive.topics.convolution import (
 )
 from freedive.topics.convolution.maps_figures import tiled
 
-LABS = {
-    "dense-to-conv": dense_lab.dense_to_conv,
-    "convolution-operations": operations_lab.convolution_operations,
-    "edge-detection": kernel_labs.edge_detection,
-    "kernel-learning": kernel_labs.kernel_learning,
-    "receptive-field": field_lab.receptive_field,
-    "output-size": size_lab.size_of_output,
-    "feature-maps": lambda: maps_lab.feature_maps(num_train=200, max_epochs=1),
-}
-
 
 def test_another_seed_is_another_experiment():
     for lab in (dense_lab.dense_to_conv, kernel_labs.kernel_learning):

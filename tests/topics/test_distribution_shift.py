@@ -45,12 +45,6 @@ from freedive.topics.distribution_shift.shifts import (
     log_ratio,
 )
 
-LABS = {
-    "covariate-shift": (covariate_shift, {"num_train": 200, "num_test": 150}),
-    "label-shift": (label_shift, {"num_train": 200, "num_test": 150}),
-    "concept-shift": (concept_shift, {"steps": 30}),
-    "bandit": (bandit, {"steps": 30, "runs": 5}),
-}
 MEANS = torch.tensor([0.2, 0.5, 0.8], dtype=torch.float64)
 
 

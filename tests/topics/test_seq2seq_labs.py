@@ -10,13 +10,6 @@ from freedive.topics.seq2seq.decoding import beam_search
 from freedive.topics.seq2seq.search_tree import Branch, Tree, branches, heights, leaves
 from freedive.topics.seq2seq.tables import Tables
 
-SMALL = {"decoding": {"languages": 20}, "translation-data": {"num_pairs": 600}}
-LABS = {"decoding": decoding_lab.decoding, "translation-data": data_lab.translation_data}
-
-
-def words_of(settings):
-    return [word for k, v in settings.items() for word in (f"--{k.replace('_', '-')}", str(v))]
-
 
 @pytest.mark.parametrize(
     ("words", "told"),

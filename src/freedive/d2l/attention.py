@@ -9,6 +9,15 @@ from freedive.topics.attention import scratch
 from freedive.topics.attention.positions import SinusoidalPositions
 
 
+def by_name(
+    newer: tuple[str, ...], older: tuple[str, ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments by their names, in the edition's order that they tell: by how many they are, or by
+    a name that only the older one has."""
+    told = len(args) > len(newer) or set(kwargs) & {*older} - {*newer}
+    return {**dict(zip(older if told else newer, args, strict=False)), **kwargs}
+
+
 def masked_softmax(X: Tensor, valid_lens: Any) -> Tensor:
     """Softmax over keys that may be seen: any dtype, no side effect, empty rows are zero (R20)."""
     return scratch.masked_softmax(X, valid_lens)
@@ -51,10 +60,8 @@ class AdditiveAttention(nn.Module, Remembering):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        names = ("num_hiddens", "dropout")
-        if len(args) > 2 or "key_size" in kwargs:
-            names = ("key_size", "query_size", "num_hiddens", "dropout")  # type: ignore[assignment]
-        self.given = {**dict(zip(names, args, strict=False)), **kwargs}
+        newer = ("num_hiddens", "dropout")
+        self.given = by_name(newer, ("key_size", "query_size", *newer), args, kwargs)
         self.inner: LateAdditive | None = None  # until the sizes are known
         if "key_size" in self.given:
             self._build(self.given["query_size"], self.given["key_size"])
@@ -100,11 +107,10 @@ class MultiHeadAttention(Heads):
     SIZES = ("key_size", "query_size", "value_size")
 
     def __init__(self, *args: Any, **kwargs: Any):
-        older = len(args) > 4 or "key_size" in kwargs
-        names = (*(self.SIZES if older else ()), "num_hiddens", "num_heads", "dropout", "bias")
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        newer = ("num_hiddens", "num_heads", "dropout", "bias")
+        given = by_name(newer, (*self.SIZES, *newer), args, kwargs)
         given.pop("use_bias", None)  # TensorFlow's word, which PyTorch's tabs passed on unread
-        sizes = [given.pop(name) for name in self.SIZES] if older else [given["num_hiddens"]] * 3
+        sizes = [given.pop(name, given["num_hiddens"]) for name in self.SIZES]
         super().__init__(**given)
         self.widths = dict(zip(("keys", "queries", "values"), sizes, strict=True))
         for name, width in self.widths.items():
@@ -158,10 +164,8 @@ class PositionWiseFFN(nn.Module):
 
     def __init__(self, *sizes: int, **kwargs: int):
         super().__init__()
-        names = ("ffn_num_hiddens", "ffn_num_outputs")
-        if len(sizes) > 2 or "ffn_num_input" in kwargs:
-            names = ("ffn_num_input", *names)  # type: ignore[assignment]
-        given = {**dict(zip(names, sizes, strict=False)), **kwargs}
+        newer = ("ffn_num_hiddens", "ffn_num_outputs")
+        given = by_name(newer, ("ffn_num_input", *newer), sizes, kwargs)
         hidden, outputs = given["ffn_num_hiddens"], given["ffn_num_outputs"]
         known = "ffn_num_input" in given
         self.dense1 = nn.Linear(given["ffn_num_input"], hidden) if known else nn.LazyLinear(hidden)
@@ -241,13 +245,12 @@ class TransformerEncoder(Encoder):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
-        older = len(args) > len(self.NEW) or "key_size" in kwargs or "num_layers" in kwargs
-        given = {**dict(zip(self.OLD if older else self.NEW, args, strict=False)), **kwargs}
+        given = by_name(self.NEW, self.OLD, args, kwargs)
         self.num_hiddens = width = given["num_hiddens"]
         self.embedding = nn.Embedding(given["vocab_size"], width)
         self.pos_encoding = PositionalEncoding(width, given["dropout"])
         self.blks = nn.Sequential()
-        for i in range(given["num_layers" if older else "num_blks"]):
+        for i in range(given["num_layers" if "num_layers" in given else "num_blks"]):
             block = TransformerEncoderBlock(
                 width,
                 given["ffn_num_hiddens"],

@@ -1,6 +1,5 @@
 """Files by URL or by name: checked before they are kept, in one folder for each user (R14)."""
 
-import hashlib
 import os
 import tarfile
 import zipfile
@@ -51,7 +50,7 @@ def download(url: str, folder: str | None = None, sha1_hash: str | None = None) 
     root = given_root()
     places = [where / name, *(sorted(root.glob(f"*/{name}")) if root else [])]
     for path in places:
-        if path.is_file() and (not sha1_hash or sha1(path) == sha1_hash):
+        if path.is_file() and (not sha1_hash or pooch.file_hash(str(path), "sha1") == sha1_hash):
             return str(path)
     return fetched(url, sha1_hash, name, where)
 
@@ -87,11 +86,6 @@ def no_page(url: str, output: str, pool: object) -> None:
             f"{url} answered with an HTML page (an error, or does the network want a login?): get "
             "the file by hand, and pass its folder"
         )
-
-
-def sha1(path: Path) -> str:
-    """The hash of a file's content."""
-    return hashlib.sha1(path.read_bytes()).hexdigest()
 
 
 def extract(filename: str, folder: str | None = None) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from freedive.core.callbacks import clip_gradients
+from freedive.core.predicting import predicting
 from freedive.d2l.images import epochs, shortened
 from freedive.d2l.plotting import Animator
 from freedive.d2l.protocol import Classifier, DataModule
@@ -300,7 +301,6 @@ def train_seq2seq(
     print(f"loss {metric[0] / metric[1]:.3f}, {speed:.1f} tokens/sec on {device!s}")
 
 
-@torch.no_grad()
 def predict_seq2seq(
     net: Any,
     src_sentence: str,
@@ -311,25 +311,23 @@ def predict_seq2seq(
     save_attention_weights: bool = False,
 ) -> tuple[str, list[Any]]:
     """A translation word by word, and what each looked at; the net is left as it was."""
-    training = net.training
-    net.eval()
     tokens = [*src_vocab[src_sentence.lower().split(" ")], src_vocab["<eos>"]]
     lengths = torch.tensor([min(len(tokens), num_steps)], device=device)
     row = truncate_pad(tokens, num_steps, src_vocab["<pad>"])
-    enc_outputs = net.encoder(torch.tensor([row], device=device), lengths)
-    state = net.decoder.init_state(enc_outputs, lengths)
     X = torch.tensor([[tgt_vocab["<bos>"]]], device=device)
     output, attention_weight_seq = [], []
-    for _ in range(num_steps):
-        Y, state = net.decoder(X, state)
-        X = Y.argmax(dim=2)
-        pred = int(X.reshape(1))
-        if save_attention_weights:
-            attention_weight_seq.append(net.decoder.attention_weights)
-        if pred == tgt_vocab["<eos>"]:
-            break
-        output.append(pred)
-    net.train(training)
+    with predicting(net):
+        enc_outputs = net.encoder(torch.tensor([row], device=device), lengths)
+        state = net.decoder.init_state(enc_outputs, lengths)
+        for _ in range(num_steps):
+            Y, state = net.decoder(X, state)
+            X = Y.argmax(dim=2)
+            pred = int(X.reshape(1))
+            if save_attention_weights:
+                attention_weight_seq.append(net.decoder.attention_weights)
+            if pred == tgt_vocab["<eos>"]:
+                break
+            output.append(pred)
     return " ".join(tgt_vocab.to_tokens(output)), attention_weight_seq
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from freedive.catalog import claim, erratum
 from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.gated_rnn.scratch import GRU, LSTM, GRULayer, LSTMLayer
+from freedive.topics.rnn.claims import with_weights_of
 from freedive.topics.rnn.scratch import RNN, Recurrent
 
 Evidence = Iterator[tuple[Any, ...]]
@@ -19,14 +20,6 @@ OPEN, SHUT = 100.0, -100.0  # biases whose sigmoid is 1 and 0
 def inputs() -> Tensor:
     """A batch of sequences."""
     return torch.randn(STEPS, BATCH, INPUTS)
-
-
-@torch.no_grad()
-def with_weights_of(theirs: nn.Module, ours: Recurrent) -> Recurrent:
-    """The network from tensors up with torch's weights."""
-    for t, o in zip(theirs.parameters(), ours.parameters(), strict=True):
-        o.copy_(t.T if t.dim() == 2 else t)
-    return ours
 
 
 @torch.no_grad()

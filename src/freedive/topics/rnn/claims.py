@@ -13,7 +13,7 @@ from freedive.core.callbacks import clip_gradients
 from freedive.core.metrics import perplexity
 from freedive.topics.building_blocks.measuring import num_parameters
 from freedive.topics.rnn.rnn_lm import RNNLMScratch
-from freedive.topics.rnn.scratch import RNN
+from freedive.topics.rnn.scratch import RNN, Recurrent
 
 Evidence = Iterator[tuple[Any, ...]]
 
@@ -21,6 +21,14 @@ Evidence = Iterator[tuple[Any, ...]]
 def gradients(parameters: Iterable[nn.Parameter]) -> torch.Tensor:
     """All gradients in one vector."""
     return torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+
+
+@torch.no_grad()
+def with_weights_of(theirs: nn.Module, ours: Recurrent) -> Recurrent:
+    """The network from tensors up with torch's weights."""
+    for t, o in zip(theirs.parameters(), ours.parameters(), strict=True):
+        o.copy_(t.T if t.dim() == 2 else t)
+    return ours
 
 
 @claim(
@@ -244,14 +252,12 @@ def state_of_any_batch() -> Evidence:
     "layers in both directions go on from any state as torch's do; a token is its one-hot vector",
     source="REGRESSIONS R28",
 )
-def states_of_any_batch() -> Evidence:
+def two_layers_in_both_directions() -> Evidence:
     """Two layers, two directions, three examples, weights and biases at random."""
     theirs = nn.RNN(5, 4, num_layers=2, bidirectional=True)
-    ours = RNN(5, 4, num_layers=2, bidirectional=True)
-    with torch.no_grad():
-        for t, o in zip(theirs.parameters(), ours.parameters(), strict=True):
-            nn.init.normal_(t)
-            o.copy_(t.T if t.dim() == 2 else t)
+    for parameter in theirs.parameters():
+        nn.init.normal_(parameter)
+    ours = with_weights_of(theirs, RNN(5, 4, num_layers=2, bidirectional=True))
     tokens, state = torch.randint(5, (7, 3)), torch.randn(4, 3, 4)
     X = F.one_hot(tokens, 5).float()
     for found, expected in zip(ours(X, state), theirs(X, state), strict=True):
